@@ -1,0 +1,30 @@
+"""The only reader of the environment: ``STUDIO_HOST``, ``STUDIO_PORT``, ``STUDIO_WORKSPACE`` and so on."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+ASSETS = REPOSITORY / "assets"
+
+
+class Settings(BaseSettings):
+    """Settings of one server. Each can be given as an environment variable ``STUDIO_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="STUDIO_", frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(7860, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workspace: Path = Field(Path("workspace"), description="Folder that holds everything: database, datasets, runs.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite inside the workspace.")
+    max_upload_mb: int = Field(1024, ge=1, description="Largest file that can be uploaded, in megabytes.")
+    max_corpus_rows: int = Field(100_000, ge=1, description="Most rows that a search corpus may have.")
+    training_slots: int = Field(1, ge=1, description="Runs that may train at the same time.")
+    max_attempts: int = Field(3, ge=1, description="How often a run is started when its process dies unexpectedly.")
+    stop_grace_s: float = Field(10.0, gt=0, description="Seconds between asking a process to end and killing it.")
+    warm_models: int = Field(4, ge=2, description="Models kept in the server's memory for search; least recently used goes first.")
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.workspace / 'studio.db').absolute()}"
