@@ -1,0 +1,1 @@
+"""What the studio knows: frozen records without logic. Adding a model, a loss or a pooling means adding a row."""

@@ -1,0 +1,56 @@
+"""Metrics: all higher-is-better, all in [-1, 1] or [0, 1]."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    id: str
+    label: str
+    help: str
+    formats: tuple[str, ...]
+
+
+METRICS = (
+    Metric(
+        "ndcg@10",
+        "nDCG@10",
+        "How high the right texts stand among the first ten; 1 means always on top.",
+        ("pair", "triplet"),
+    ),
+    Metric(
+        "mrr@10",
+        "MRR@10",
+        "One divided by the rank of the first right text, averaged; 0 when it is not in the first ten.",
+        ("pair", "triplet"),
+    ),
+    Metric("accuracy@1", "Accuracy@1", "Share of questions whose first hit is a right one.", ("pair", "triplet")),
+    Metric(
+        "triplet_accuracy",
+        "Triplet accuracy",
+        "Share of rows whose positive is closer to the anchor than the negative.",
+        ("triplet",),
+    ),
+    Metric(
+        "spearman",
+        "Spearman",
+        "Whether the model ranks the pairs by similarity as the scores do; 1 means the same order.",
+        ("scored_pair",),
+    ),
+    Metric(
+        "pearson",
+        "Pearson",
+        "Whether the model's similarity grows in a straight line with the scores.",
+        ("scored_pair",),
+    ),
+    Metric(
+        "average_precision",
+        "Average precision",
+        "How well similarity separates pairs that belong together from those that do not.",
+        ("labelled_pair",),
+    ),
+    Metric("accuracy", "Accuracy", "Share of pairs told right at the best threshold.", ("labelled_pair",)),
+    Metric("f1", "F1", "Balance of precision and recall at the best threshold.", ("labelled_pair",)),
+)
+
+METRIC = {record.id: record for record in METRICS}

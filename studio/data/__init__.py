@@ -1,0 +1,1 @@
+"""Any table in: read, guess roles, prepare rows, check, split. No torch."""

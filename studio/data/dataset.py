@@ -1,0 +1,60 @@
+"""A dataset on disk: ``data.parquet`` and ``dataset.json`` in one folder, written once, never changed.
+
+Columns of data.parquet, always in this order, those of the format only: ``anchor``, ``positive``, ``negative`` (or
+``negative_1`` ... ``negative_n``), ``score`` (float64 in [0, 1]) or ``label`` (int64, 0 or 1); last ``row``
+(int64, the row's number in the file).
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from studio.data.table import Finding
+from studio.errors import DataError
+from studio.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What dataset.json says."""
+
+    name: str
+    format: str
+    rows: int
+    roles: dict[str, str]
+    """Role -> column of the file."""
+    file_name: str
+    dialect: dict[str, Any] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Reason -> rows left out when the dataset was made."""
+    skipped: int = 0
+    """Rows of the file that could not be read."""
+    score_scale: tuple[float, float] | None = None
+    """Lowest and highest value of the scale that scores were normalised from."""
+    findings: tuple[Finding, ...] = ()
+
+
+def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo) -> None:
+    """Write a dataset; the folder must not exist or be empty. dataset.json is written last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(data, folder / "data.parquet", compression="zstd")
+    write_json(folder / "dataset.json", asdict(info))
+
+
+def load_info(folder: Path) -> DatasetInfo:
+    """Raises DataError when the folder holds no dataset."""
+    value = read_json(folder / "dataset.json")
+    if value is None:
+        raise DataError(f"There is no dataset in {folder.name}.", hint="Import the table again.")
+    value["findings"] = tuple(Finding(**{**f, "rows": tuple(f["rows"])}) for f in value["findings"])
+    if value["score_scale"] is not None:
+        value["score_scale"] = tuple(value["score_scale"])
+    return DatasetInfo(**value)
+
+
+def load_rows(folder: Path) -> pa.Table:
+    """All rows of a dataset, memory-mapped."""
+    return pq.read_table(folder / "data.parquet", memory_map=True)

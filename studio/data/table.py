@@ -1,0 +1,98 @@
+"""A table as it was read, with what had to be repaired or skipped."""
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file was read. Fields that do not apply to a kind of file are None."""
+
+    kind: str
+    """``csv`` (any delimited text), ``jsonl``, ``json``, ``parquet`` or ``excel``."""
+    encoding: str | None = None
+    """Python codec name, e.g. ``utf-8``, ``utf-8-sig``, ``utf-16``, ``cp1252``."""
+    delimiter: str | None = None
+    quote: str | None = None
+    """Quote character; None: quotes are plain characters."""
+    header: bool | None = None
+    sheet: str | None = None
+
+
+@dataclass(frozen=True)
+class RowNote:
+    """Something about one row. Rows are numbered as a spreadsheet does: a header is row 1, the first row below it row 2."""
+
+    row: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """``data``: every column is a string or a list of strings; ``rows``: the number of each row in the file."""
+
+    name: str
+    """File name without folders, for people."""
+    data: pa.Table
+    rows: pa.Array
+    dialect: Dialect
+    skipped: tuple[RowNote, ...] = ()
+    repaired: tuple[RowNote, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.data.column_names)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which column is for what. Names are column names of the table."""
+
+    anchor: str | None = None
+    positive: str | None = None
+    negatives: tuple[str, ...] = ()
+    score: str | None = None
+    label: str | None = None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Role -> column, several negatives as ``negative_1``, ``negative_2`` ...; only what is set."""
+        many = len(self.negatives) > 1
+        negatives = {f"negative_{i}" if many else "negative": name for i, name in enumerate(self.negatives, 1)}
+        pairs = {
+            "anchor": self.anchor,
+            "positive": self.positive,
+            **negatives,
+            "score": self.score,
+            "label": self.label,
+        }
+        return {role: column for role, column in pairs.items() if column is not None}
+
+    @property
+    def format(self) -> str | None:
+        """Id of the format (catalog/formats.py) that these roles make; None while they make none."""
+        if self.anchor is None or self.positive is None:
+            return None
+        extras = [
+            name
+            for name, value in (("triplet", self.negatives), ("scored_pair", self.score), ("labelled_pair", self.label))
+            if value
+        ]
+        return extras[0] if len(extras) == 1 else "pair" if not extras else None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the data check says."""
+
+    code: str
+    """Short and stable, e.g. ``empty_text``."""
+    severity: str
+    """``error`` (training is refused), ``warning`` or ``info``."""
+    message: str
+    """What is so, for people; says what it does to training and what to do."""
+    count: int = 0
+    """How many rows."""
+    rows: tuple[int, ...] = field(default=())
+    """Numbers of the first 100 such rows."""

@@ -1,0 +1,51 @@
+"""What a verdict says, as plain data. No torch: the page reads it too."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """One metric of base and tuned model on the same held-out rows; ``low``..``high``: 95 % interval of tuned - base."""
+
+    id: str
+    base: float
+    tuned: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Base against tuned on rows that no training saw."""
+
+    outcome: str
+    """``better``, ``worse`` or ``no_difference``, by the interval of the primary metric."""
+    sentence: str
+    """The honest one, in plain words."""
+    advice: tuple[str, ...]
+    """What to try next; one sentence each."""
+    primary: str
+    """Id of the metric that the outcome is about."""
+    metrics: tuple[MetricResult, ...]
+    """The primary one first."""
+    heldout_rows: int
+    """Rows (queries, pairs, triplets) that were judged."""
+    corpus_size: int | None
+    """Texts that each query was searched in; None where nothing is searched."""
+    split_note: str
+    """How held-out rows were kept apart, one sentence."""
+
+    def save(self, path: Path) -> None:
+        write_json(path, asdict(self))
+
+    @classmethod
+    def load(cls, path: Path) -> "Verdict | None":
+        value: dict[str, Any] | None = read_json(path)
+        if value is None:
+            return None
+        metrics = tuple(MetricResult(**m) for m in value.pop("metrics"))
+        return cls(**{**value, "advice": tuple(value["advice"]), "metrics": metrics})

@@ -1,0 +1,1 @@
+"""Embeddings of a corpus, and what a query finds in it."""

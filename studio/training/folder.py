@@ -1,0 +1,91 @@
+"""The folder of one run: all that a worker knows, all that it leaves.
+
+Written by whoever starts a run (the server, the command line, a test), before the worker starts:
+
+    run.json         id, name
+    config.json      TrainConfig
+    dataset/         data.parquet and dataset.json, as studio.data.dataset writes them
+
+Written by the worker:
+
+    events.jsonl     one object a line, append only; see EVENTS
+    log.txt          what the process printed
+    split.json       how many rows train and are held out, and how they were kept apart
+    checkpoints/     checkpoint-<step>/, each with a manifest.json written last
+    model/           the tuned model: SentenceTransformer(folder)
+    verdict.json     base against tuned
+    outcome.json     written last: how it ended
+
+Written by whoever controls it:
+
+    stop.json        {"keep": bool}: stop at the next step; keep: save and judge what there is
+
+JSON files are written with studio.files.write_json: whole or not there at all. No torch.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PHASES = ("loading", "judging base", "training", "judging tuned", "saving", "done")
+
+EVENTS = """
+Every event has ``t`` (seconds since 1970) and ``event``:
+
+phase    phase (one of PHASES)
+plan     steps, train_rows, heldout_rows, device, precision, primary (metric), base (metric -> value or null)
+train    step, epoch, loss, learning_rate, grad_norm, rows_per_s, eta_s
+eval     step, loss (held-out; may be null), metrics (metric -> value)
+note     message (a sentence for people), severity (info | warning)
+"""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    run = property(lambda self: self.path / "run.json")
+    config = property(lambda self: self.path / "config.json")
+    dataset = property(lambda self: self.path / "dataset")
+    events = property(lambda self: self.path / "events.jsonl")
+    log = property(lambda self: self.path / "log.txt")
+    split = property(lambda self: self.path / "split.json")
+    checkpoints = property(lambda self: self.path / "checkpoints")
+    model = property(lambda self: self.path / "model")
+    verdict = property(lambda self: self.path / "verdict.json")
+    outcome = property(lambda self: self.path / "outcome.json")
+    stop = property(lambda self: self.path / "stop.json")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    state: str
+    """``succeeded``, ``failed`` or ``cancelled``."""
+    message: str = ""
+    """What happened, for people."""
+    hint: str = ""
+    """What to do about it."""
+    error_id: str = ""
+    """Finds the whole error in log.txt when it was not one that people can do something about."""
+    step: int = 0
+    seconds: float = 0.0
+    train_rows: int = 0
+    heldout_rows: int = 0
+
+
+class EventWriter:
+    """Appends events; one line a write, flushed, so that a reader sees whole lines except perhaps the last."""
+
+    def __init__(self, path: Path):
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, event: str, **fields: Any) -> None:
+        self._file.write(json.dumps({"t": round(time.time(), 3), "event": event, **fields}, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
