@@ -1,0 +1,105 @@
+"""What the server tells about datasets, uploads, runs, corpora and indexes: plain frozen records."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from studio.data.dataset import DatasetInfo
+from studio.training.config import TrainConfig
+
+RUN_STATES = ("queued", "running", "stopping", "succeeded", "failed", "cancelled")
+ENDED = ("succeeded", "failed", "cancelled")
+INDEX_STATES = ("queued", "building", "ready", "failed")
+
+
+@dataclass(frozen=True)
+class UploadRecord:
+    """A file that was brought in and not yet made into a dataset or corpus; swept after a day."""
+
+    id: str
+    owner: str
+    file_name: str
+    """As the person named it, without folders and without characters that a file system may stumble over."""
+    path: Path
+    created: datetime
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    id: str
+    owner: str
+    name: str
+    info: DatasetInfo
+    folder: Path
+    created: datetime
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One training. All times are UTC."""
+
+    id: str
+    owner: str
+    name: str
+    dataset_id: str
+    """The dataset may have been deleted since: the run keeps its own copy."""
+    dataset_name: str
+    config: TrainConfig
+    """As the person chose it; ``base_model`` of a model tuned earlier is ``run:<id>``."""
+    base_label: str
+    """The base model for people."""
+    state: str
+    """One of RUN_STATES."""
+    message: str
+    """How it ended, or what it waits for; empty when there is nothing to say."""
+    hint: str
+    """What to do about it."""
+    step: int
+    steps: int
+    """0: not known yet."""
+    phase: str
+    """One of studio.training.folder.PHASES; empty before it started."""
+    eta_s: float | None
+    """Seconds until training is done; None: not known, or not training."""
+    attempt: int
+    """How often its process was started; 0: never."""
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    folder: Path
+    position: int | None
+    """Place in the queue from 1; None: not in the queue."""
+    resumable: bool
+    """It failed or was cancelled and has a checkpoint to go on from."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class CorpusRecord:
+    id: str
+    owner: str
+    name: str
+    rows: int
+    note: str
+    """Where the texts come from and what was left out, one or two sentences."""
+    folder: Path
+    """Holds texts.parquet: ``text`` (string), ``row`` (int64, number of the row in the file)."""
+    created: datetime
+
+
+@dataclass(frozen=True)
+class IndexRecord:
+    """Embeddings of one corpus by one model."""
+
+    corpus_id: str
+    model_key: str
+    state: str
+    """One of INDEX_STATES."""
+    done: int
+    """Texts embedded so far."""
+    rows: int
+    message: str
+    folder: Path
