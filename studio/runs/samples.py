@@ -30,7 +30,7 @@ SAMPLES = (
         "programs",
         "Government programs (triplets)",
         "A program's title, the description that belongs to it and one that does not.",
-        "programs.csv",
+        "programs_triplets.csv",
         Roles(anchor="anchor", positive="positive", negatives=("negative",)),
         "Contains information licensed under the Open Government Licence - Canada",
     ),

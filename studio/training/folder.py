@@ -81,7 +81,10 @@ class EventWriter:
     """Appends events; one line a write, flushed, so that a reader sees whole lines except perhaps the last."""
 
     def __init__(self, path: Path):
+        torn = _ends_in_mid_line(path)
         self._file = path.open("a", encoding="utf-8")
+        if torn:  # a process was killed in mid-line: what follows must not be read as part of it
+            self._file.write("\n")
 
     def write(self, event: str, **fields: Any) -> None:
         self._file.write(json.dumps({"t": round(time.time(), 3), "event": event, **fields}, ensure_ascii=False) + "\n")
@@ -89,3 +92,11 @@ class EventWriter:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _ends_in_mid_line(path: Path) -> bool:
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read() != b"\n"

@@ -1,0 +1,141 @@
+"""What waits, whose turn it is, and how many may go on at a time."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from studio.files import read_json, write_json
+from studio.runs.feed import Feeds
+from studio.runs.store import INDEXES, RUNS, Row, Store
+from studio.runs.workspace import Workspace
+from studio.training.config import TrainConfig
+from studio.training.folder import EventWriter, RunFolder
+
+
+def turns(waiting: Sequence[Row], busy: Sequence[Row], last_served: Mapping[str, float]) -> list[Row]:
+    """The waiting in the order they will be started.
+
+    Owners take turns: first who has the fewest going on, then who was served longest ago, then who came first.
+    Nobody waits behind one person's thirty runs. Of one owner's, first come is first served.
+    """
+    lines: dict[str, list[Row]] = {}
+    for row in sorted(waiting, key=lambda row: row["queued"]):
+        lines.setdefault(row["owner"], []).append(row)
+    going_on = Counter(row["owner"] for row in busy)
+    served = dict(last_served)
+    order: list[Row] = []
+    while lines:
+        owner = min(lines, key=lambda o: (going_on[o], served.get(o, 0.0), lines[o][0]["queued"]))
+        order.append(lines[owner].pop(0))
+        going_on[owner] += 1
+        served[owner] = max(served.values(), default=0.0) + 1
+        if not lines[owner]:
+            del lines[owner]
+    return order
+
+
+class Lane:
+    """A queue with slots, and what is done with one of its rows. The supervisor treats all lanes alike."""
+
+    table = RUNS
+    key: tuple[str, ...] = ("id",)
+    busy: tuple[str, ...] = ("running", "stopping")
+    """The first is what a claimed row becomes."""
+    ends: Mapping[str, str] = {"succeeded": "succeeded", "failed": "failed", "cancelled": "cancelled"}
+    """State in outcome.json -> state of the row."""
+    module = "studio.worker"
+
+    def __init__(self, store: Store, workspace: Workspace, slots: int):
+        self.store = store
+        self.workspace = workspace
+        self.slots = slots
+
+    def id(self, row: Row) -> Row:
+        return {name: row[name] for name in self.key}
+
+    def folder(self, row: Row) -> Path:
+        return self.workspace.runs / row["id"]
+
+    def at_work(self) -> list[Row]:
+        return self.store.in_states(self.table, *self.busy)
+
+    def order(self, at_work: Sequence[Row] | None = None) -> list[Row]:
+        waiting = self.store.in_states(self.table, "queued")
+        if not waiting:
+            return []
+        at_work = self.at_work() if at_work is None else at_work
+        return turns(waiting, at_work, self.store.last_served(self.table))
+
+    def claim(self, row: Row) -> bool:
+        """False: it was cancelled or deleted meanwhile."""
+        fields = {"attempt": row["attempt"] + 1, "started": time.time(), "message": ""}
+        return self._move(row, self.busy[0], ("queued",), **fields)
+
+    def prepare(self, row: Row) -> None:
+        """Make the folder ready for an attempt."""
+        for name in ("outcome.json", "stop.json"):
+            (self.folder(row) / name).unlink(missing_ok=True)
+
+    def again(self, row: Row, message: str, *, counts: bool) -> None:
+        """Back into the queue, at its old place. ``counts``: the attempt was one."""
+        attempt = row["attempt"] if counts else row["attempt"] - 1
+        self._move(row, "queued", self.busy[:1], message=message, attempt=attempt)
+
+    def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
+        """``state``: as in outcome.json."""
+        raise NotImplementedError
+
+    def _move(self, row: Row, to: str, of: tuple[str, ...], **fields: Any) -> bool:
+        return self.store.move(self.table, self.id(row), to=to, of=of, **fields)
+
+
+class TrainingLane(Lane):
+    def __init__(self, store: Store, workspace: Workspace, slots: int, feeds: Feeds):
+        super().__init__(store, workspace, slots)
+        self.feeds = feeds
+
+    def prepare(self, row: Row) -> None:
+        super().prepare(row)
+        folder = RunFolder(self.folder(row))
+        write_run_config(folder, read_json(folder.run), row["config"])
+
+    def again(self, row: Row, message: str, *, counts: bool) -> None:
+        super().again(row, message, counts=counts)
+        note(RunFolder(self.folder(row)), message)
+
+    def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
+        at = self.feeds.of(RunFolder(self.folder(row)).events).progress()
+        fields = {"message": message, "hint": hint, "ended": time.time(), "step": at["step"], "steps": at["steps"]}
+        self._move(row, self.ends[state], self.busy, **fields)
+
+
+class IndexLane(Lane):
+    table = INDEXES
+    key = ("corpus_id", "model_key")
+    busy = ("building",)
+    ends: Mapping[str, str] = {"succeeded": "ready", "failed": "failed", "cancelled": "failed"}
+    module = "studio.search.indexer"
+
+    def folder(self, row: Row) -> Path:
+        return self.workspace.indexes / row["corpus_id"] / row["model_key"]
+
+    def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
+        self._move(row, self.ends[state], self.busy, message=f"{message} {hint}".strip())
+
+
+def write_run_config(folder: RunFolder, run: dict[str, Any], config_json: str) -> None:
+    """config.json as the worker needs it: a model tuned earlier is the copy that lies in the run's own folder."""
+    config = TrainConfig.model_validate_json(config_json)
+    if run.get("base_folder"):
+        config = config.model_copy(update={"base_model": str(folder.path / run["base_folder"])})
+    write_json(folder.config, config.model_dump())
+
+
+def note(folder: RunFolder, message: str) -> None:
+    """Say something in the run's events. Only while no worker writes there."""
+    if folder.path.is_dir():
+        writer = EventWriter(folder.events)
+        writer.write("note", message=message, severity="warning")
+        writer.close()

@@ -1,0 +1,262 @@
+"""All SQL. SQLite (WAL) inside the workspace, or PostgreSQL where a lab points ``STUDIO_DATABASE_URL`` at one.
+
+Times are seconds since 1970, UTC. Folders are not stored: they follow from ids, so that a workspace can be moved.
+Every look-up of a person's things takes the owner; what is somebody else's is as absent as what does not exist.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from studio.errors import HostError, NotFound
+from studio.runs.migrations import HEAD
+
+Row = dict[str, Any]
+
+LOCK_WAIT_S = 30
+"""How long a statement waits for another process's lock on SQLite before it fails."""
+
+_metadata = sa.MetaData()
+
+UPLOADS = sa.Table(
+    "uploads", _metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False),
+    sa.Column("file_name", sa.String(255), nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+)  # fmt: skip
+DATASETS = sa.Table(
+    "datasets", _metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False, index=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+)  # fmt: skip
+RUNS = sa.Table(
+    "runs", _metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False, index=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("dataset_id", sa.String(16), nullable=False),
+    sa.Column("dataset_name", sa.String(200), nullable=False),
+    sa.Column("config", sa.Text, nullable=False),
+    sa.Column("base_label", sa.String(200), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("keep", sa.Boolean, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("hint", sa.Text, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("steps", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("queued", sa.Double, nullable=False),
+    sa.Column("started", sa.Double),
+    sa.Column("ended", sa.Double),
+)  # fmt: skip
+CORPORA = sa.Table(
+    "corpora", _metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False, index=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+)  # fmt: skip
+INDEXES = sa.Table(
+    "indexes", _metadata,
+    sa.Column("corpus_id", sa.String(16), sa.ForeignKey("corpora.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("model_key", sa.String(32), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("queued", sa.Double, nullable=False),
+    sa.Column("started", sa.Double),
+)  # fmt: skip
+
+_NOUN = {UPLOADS: "upload", DATASETS: "dataset", RUNS: "run", CORPORA: "corpus"}
+
+LEGAL = {
+    RUNS: {
+        "queued": ("running", "failed", "cancelled"),
+        "running": ("queued",),
+        "stopping": ("running", "stopping"),
+        "succeeded": ("running", "stopping"),
+        "failed": ("queued", "running", "stopping"),
+        "cancelled": ("queued", "running", "stopping"),
+    },
+    INDEXES: {
+        "queued": ("building", "failed"),
+        "building": ("queued",),
+        "ready": ("building",),
+        "failed": ("queued", "building"),
+    },
+}
+"""State -> states that it may be entered from. queued from failed or cancelled: a person asked to go on."""
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def new_id() -> str:
+    """Ten letters and digits by chance (52 bits): safe in URLs and file names, and not to be guessed."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(10))
+
+
+class Store:
+    def __init__(self, url: str):
+        self._url = sa.make_url(url)
+        self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        arguments = {"timeout": LOCK_WAIT_S} if self._is_sqlite else {}
+        self._engine = sa.create_engine(self._url, connect_args=arguments)
+        if self._is_sqlite:
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+
+    def open(self) -> None:
+        """Create the database or bring it to the newest version.
+
+        Raises:
+            HostError: it cannot be reached, or a newer studio made it.
+        """
+        try:
+            with self._writing() as connection:
+                if _version(connection) != HEAD:
+                    _migrate(connection)
+        except sa.exc.DBAPIError as error:
+            where = self._url.render_as_string(hide_password=True)
+            raise HostError(f"The database {where} cannot be opened: {error.orig}.") from error
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with self._engine.connect().execution_options(writing=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    # what a person has
+
+    def add(self, table: sa.Table, **values: Any) -> Row:
+        with self._writing() as connection:
+            connection.execute(table.insert().values(**values))
+        return values
+
+    def get(self, table: sa.Table, owner: str, id: str) -> Row:
+        """Raises NotFound."""
+        with self._reading() as connection:
+            row = connection.execute(table.select().where(table.c.id == id, table.c.owner == owner)).mappings().first()
+        if row is None:
+            raise NotFound(f"There is no such {_NOUN[table]}.", hint="It may have been deleted.")
+        return dict(row)
+
+    def all_of(self, table: sa.Table, owner: str) -> list[Row]:
+        """Newest first."""
+        query = table.select().where(table.c.owner == owner).order_by(table.c.created.desc(), table.c.id)
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def remove(self, table: sa.Table, owner: str, id: str, *, states: tuple[str, ...] | None = None) -> bool:
+        """Delete one thing (with ``states``: only in one of them); whether it was there."""
+        query = table.delete().where(table.c.id == id, table.c.owner == owner)
+        if states is not None:
+            query = query.where(table.c.state.in_(states))
+        with self._writing() as connection:
+            return connection.execute(query).rowcount == 1
+
+    def remove_uploads_before(self, created: float) -> list[str]:
+        """Forget old uploads; their ids."""
+        with self._writing() as connection:
+            return list(connection.scalars(UPLOADS.delete().where(UPLOADS.c.created < created).returning(UPLOADS.c.id)))
+
+    # what is queued and running: runs and indexes
+
+    def move(self, table: sa.Table, key: Row, *, to: str, of: tuple[str, ...], **fields: Any) -> bool:
+        """Change the state of one run or index, in one transaction; False when it is in none of the states ``of``."""
+        assert set(of) <= set(LEGAL[table][to]), f"{of} -> {to}"
+        query = table.update().where(*_is(table, key), table.c.state.in_(of)).values(state=to, **fields)
+        with self._writing() as connection:
+            return connection.execute(query).rowcount == 1
+
+    def in_states(self, table: sa.Table, *states: str) -> list[Row]:
+        """Those of all owners, first come first."""
+        query = table.select().where(table.c.state.in_(states)).order_by(table.c.queued)
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def last_served(self, table: sa.Table) -> dict[str, float]:
+        """Owner -> when something of theirs was last started; no entry: never."""
+        query = sa.select(table.c.owner, sa.func.max(table.c.started).label("started")).where(
+            table.c.started.is_not(None)
+        )
+        with self._reading() as connection:
+            return {row.owner: row.started for row in connection.execute(query.group_by(table.c.owner))}
+
+    # indexes
+
+    def index(self, corpus_id: str, model_key: str) -> Row | None:
+        with self._reading() as connection:
+            query = INDEXES.select().where(*_is(INDEXES, {"corpus_id": corpus_id, "model_key": model_key}))
+            row = connection.execute(query).mappings().first()
+        return None if row is None else dict(row)
+
+    def add_index(self, owner: str, corpus_id: str, model_key: str) -> None:
+        """Queue an index unless there is one already."""
+        key = {"corpus_id": corpus_id, "model_key": model_key}
+        with self._writing() as connection:
+            if connection.execute(INDEXES.select().where(*_is(INDEXES, key))).first() is None:
+                values = {"owner": owner, "state": "queued", "message": "", "attempt": 0, "queued": time.time()}
+                connection.execute(INDEXES.insert().values(**key, **values))
+
+    def remove_indexes(self, owner: str, **key: str) -> list[Row]:
+        """Forget the indexes of a corpus (``corpus_id=``) or of a model (``model_key=``) of one owner; what they were."""
+        query = INDEXES.delete().where(INDEXES.c.owner == owner, *_is(INDEXES, key)).returning(INDEXES)
+        with self._writing() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _is(table: sa.Table, key: Row) -> list[sa.ColumnElement[bool]]:
+    return [table.c[name] == value for name, value in key.items()]
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that will write takes the lock at once: one that starts reading and then wants to write fails
+    # instead of waiting when another has written in between.
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _version(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "studio.runs:migrations")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise HostError(
+            "The workspace's database was made by a newer version of the studio.",
+            hint="Upgrade the studio, or choose another workspace.",
+        ) from error

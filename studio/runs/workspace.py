@@ -1,0 +1,121 @@
+"""The one folder that holds everything: what lies where, who uses it, what is swept away."""
+
+import fcntl
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from studio.errors import HostError
+from studio.files import read_json, write_json
+
+STALE_S = 24 * 3600
+"""Uploads and temporary files older than this are swept."""
+SPARE_MB = 200
+"""Room that is always left on the disk."""
+
+
+class Workspace:
+    """studio.db, datasets/<id>, uploads/<id>, runs/<id>, corpora/<id>, indexes/<corpus>/<model key>, tmp."""
+
+    def __init__(self, path: Path):
+        self.path = path.absolute()
+        self.datasets = self.path / "datasets"
+        self.uploads = self.path / "uploads"
+        self.runs = self.path / "runs"
+        self.corpora = self.path / "corpora"
+        self.indexes = self.path / "indexes"
+        self.tmp = self.path / "tmp"
+        self._server = self.path / "server.json"
+        self._lock = None
+
+    def open(self, address: str) -> None:
+        """Make the folders and lock them for this server, known to others by its address.
+
+        Raises:
+            HostError: not writable, or another server uses it.
+        """
+        try:
+            for folder in (self.datasets, self.uploads, self.runs, self.corpora, self.indexes, self.tmp):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / "server.lock").open("a")
+            probe = self.tmp / f"probe.{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            self.close()
+            raise HostError(
+                f"The workspace {self.path} cannot be written: {error.strerror}.",
+                hint="Choose another folder with --workspace or STUDIO_WORKSPACE.",
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            first = read_json(self._server, {})
+            raise HostError(
+                f"Another studio uses the workspace {self.path} already: process {first.get('pid', 'unknown')} on "
+                f"{first.get('host', 'an unknown machine')}, at {first.get('address', 'an unknown address')}.",
+                hint="Use that one, stop it, or choose another folder with --workspace.",
+            ) from None
+        self.announce(address)
+
+    def announce(self, address: str) -> None:
+        write_json(self._server, {"pid": os.getpid(), "host": socket.gethostname(), "address": address})
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def sweep(self, *, older_than_s: float = STALE_S) -> None:
+        """Remove temporary files that nobody can be using any more."""
+        before = time.time() - older_than_s
+        for path in self.tmp.iterdir():
+            if path.lstat().st_mtime < before:
+                remove(path)
+
+    def discard(self, path: Path) -> None:
+        """Remove a folder: it is gone under its name at once, even when the process dies meanwhile."""
+        aside = self.tmp / f"{path.name}.{time.monotonic_ns()}"
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return
+        remove(aside)
+
+    def check_room(self, needed_mb: float, what: str) -> None:
+        """Raises HostError when the disk has not this much room and some to spare."""
+        free_mb = shutil.disk_usage(self.path).free / 1e6
+        if free_mb < needed_mb + SPARE_MB:
+            raise HostError(
+                f"The disk is too full for {what}: about {needed_mb + SPARE_MB:,.0f} MB are needed, "
+                f"{free_mb:,.0f} MB are free in {self.path}.",
+                hint="Delete runs that are not needed any more, or make room on the disk.",
+            )
+
+
+def remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Copy a folder without using room where the disk can do that (hard links); both are never changed afterwards."""
+    shutil.copytree(source, target, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def size_mb(paths: Iterable[Path]) -> float:
+    return sum(path.stat().st_size for path in paths) / 1e6
