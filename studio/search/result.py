@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+from studio.errors import SearchError
+
+MAX_QUERY_CHARACTERS = 2000
+MAX_HITS = 100
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -26,3 +31,20 @@ class Comparison:
     tuned: tuple[Hit, ...]
     corpus_size: int
     seconds: float
+
+
+def check_query(query: str, top_k: int) -> str:
+    """The query without blanks around it. Raises SearchError: empty, too long, not text, or too many hits asked for."""
+    query = query.strip()
+    if not query:
+        raise SearchError("The query is empty.", hint="Type what you are looking for.")
+    if len(query) > MAX_QUERY_CHARACTERS:
+        raise SearchError(
+            f"The query has {len(query):,} characters; at most {MAX_QUERY_CHARACTERS:,} are searched for.",
+            hint="Shorten it: models read only the first few hundred words anyway.",
+        )
+    if any("\ud800" <= character <= "\udfff" for character in query):
+        raise SearchError("The query holds broken characters.", hint="Type it again instead of pasting it.")
+    if not 1 <= top_k <= MAX_HITS:
+        raise SearchError(f"Between 1 and {MAX_HITS} hits can be shown, not {top_k}.")
+    return query

@@ -1,0 +1,339 @@
+"""The studio without a browser: ``sentence-studio serve | check | train | search``.
+
+Exit status: 0 when it worked, 2 for something a person can mend, 1 for a bug, 130 after Ctrl-C. What was asked for goes
+to standard output, progress and errors to standard error. torch is imported by ``search`` and the worker only.
+"""
+
+import inspect
+import json
+import sys
+import tempfile
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from studio import __version__
+from studio.catalog.losses import LOSSES
+from studio.errors import ConfigError, DataError, RunError, StudioError
+from studio.training.config import FIELDS, ConfigField
+
+if TYPE_CHECKING:
+    from studio.data.table import Roles, Table
+
+app = typer.Typer(
+    help="Fine-tune Sentence Transformers models, and see whether the result is better.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Anchor = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of the texts to start from.")]
+Positive = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of the texts that belong to them.")]
+Negative = Annotated[
+    list[str] | None, typer.Option(metavar="COLUMN", help="Column of texts that do not; may be given several times.")
+]
+Score = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of the similarity scores.")]
+Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of labels: 1 belong together, 0 do not.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"sentence-studio {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Fine-tune Sentence Transformers models, and see whether the result is better."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    workspace: Annotated[Path | None, typer.Option(help="Folder that holds everything.")] = None,
+) -> None:
+    """Start the studio for the browser. What is not given comes from STUDIO_HOST, STUDIO_PORT ..., or a default."""
+    from pydantic import ValidationError
+
+    from studio.settings import Settings
+    from studio.ui.server import run
+
+    given = {"host": host, "port": port, "workspace": workspace}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"STUDIO_{str(first['loc'][0]).upper()}: {first['msg']}.") from None
+    raise typer.Exit(run(settings))
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON, JSON Lines, Parquet or Excel.")],
+    anchor: Anchor = None,
+    positive: Positive = None,
+    negative: Negative = None,
+    score: Score = None,
+    label: Label = None,
+    as_json: Json = False,
+) -> None:
+    """Say how a table is read and what is wrong with it. Ends with 0 when it could be read, whatever was found."""
+    from studio.data.check import inspect_file
+
+    named = anchor or positive or negative or score or label
+    roles = _read_table(file, anchor, positive, negative, score, label)[1] if named else None
+    report = inspect_file(file, roles).to_json()
+    if as_json:
+        _print_json(report)
+        return
+    print(f"{file.name}: {report['rows']:,} rows, format: {report['format'] or 'none'}")
+    read_as = {name: report[name] for name in ("kind", "encoding", "delimiter", "quote", "header")}
+    print("  read as  " + ", ".join(f"{name} {value!r}" for name, value in read_as.items() if value is not None))
+    print("  columns  " + ", ".join(report["columns"]))
+    print("  roles    " + (", ".join(f"{role}: {column}" for role, column in report["roles"].items()) or "none"))
+    for reason, count in report["dropped"].items():
+        print(f"  dropped  {count}: {reason}")
+    for finding in report["findings"]:
+        print(f"  {finding['severity']:<8} {finding['message']}")
+
+
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for every field of TrainConfig."""
+    own = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(
+            field.id,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[field.kind | None, _option(field)],
+        )
+        for field in FIELDS
+    ]
+    command.__signature__ = inspect.Signature([*own, *options])
+    return command
+
+
+def _option(field: ConfigField) -> Any:
+    names = ["--" + field.id.replace("_", "-")]
+    if field.id == "base_model":
+        names.insert(0, "--base")
+    metavar = "|".join(field.choices) if 0 < len(field.choices) < 5 else (field.unit or field.kind.__name__).upper()
+    choices = f" One of: {', '.join(field.choices)}." if len(field.choices) >= 5 else ""
+    return typer.Option(*names, metavar=metavar, help=field.help + choices, show_default=False)
+
+
+@app.command()
+@_with_settings
+def train(
+    data: Annotated[Path, typer.Option(help="Table of texts: CSV, TSV, JSON, JSON Lines, Parquet or Excel.")],
+    out: Annotated[Path, typer.Option(help="Folder for the run; new or empty.")],
+    anchor: Anchor = None,
+    positive: Positive = None,
+    negative: Negative = None,
+    score: Score = None,
+    label: Label = None,
+    config: Annotated[
+        Path | None, typer.Option(help="JSON file of settings, such as the config.json of a run; options win over it.")
+    ] = None,
+    as_json: Json = False,
+    **settings: Any,
+) -> None:
+    """Fine-tune a model and judge it on rows that it never saw. Settings that are not given are suggested by the data."""
+    from studio.evaluation.result import Verdict
+    from studio.launch import make_run, run_worker
+
+    table, roles = _read_table(data, anchor, positive, negative, score, label)
+    given = {**(_read_config(config) if config else {}), **{k: v for k, v in settings.items() if v is not None}}
+    if "loss" in given:
+        given["loss"] = _LOSS_NAMES.get(str(given["loss"]).lower(), given["loss"])
+    folder, train_config = make_run(out, table, roles, given, data.name)
+    _say(f"{train_config.loss} on {train_config.base_model}; log: {folder.log}")
+    outcome = run_worker(folder, _say)
+    verdict = Verdict.load(folder.verdict)
+    if outcome.error_id:
+        _say(f"Error: {outcome.message} The whole error ({outcome.error_id}) is in {folder.log}.")
+        raise typer.Exit(1)
+    if outcome.state != "succeeded" or verdict is None:
+        raise RunError(outcome.message, hint=outcome.hint)
+    if as_json:
+        _print_json(
+            {
+                "run_dir": str(folder.path),
+                "model": str(folder.model),
+                "loss": train_config.loss,
+                "train_rows": outcome.train_rows,
+                "heldout_rows": outcome.heldout_rows,
+                "base": {metric.id: metric.base for metric in verdict.metrics},
+                "tuned": {metric.id: metric.tuned for metric in verdict.metrics},
+                "seconds": outcome.seconds,
+                "outcome": verdict.outcome,
+                "verdict": verdict.sentence,
+                "metrics": [asdict(metric) for metric in verdict.metrics],
+                "config": train_config.model_dump(),
+            }
+        )
+        return
+    print(verdict.sentence)
+    for metric in verdict.metrics:
+        interval = f"{metric.low:+.4f} to {metric.high:+.4f}"
+        print(f"  {metric.id:<18} base {metric.base:.4f}   tuned {metric.tuned:.4f}   difference {interval}")
+    print(f"Model: {folder.model}")
+
+
+@app.command()
+def search(
+    model: Annotated[str, typer.Argument(help="Folder of a model (train's model/), catalogue id or hub name.")],
+    corpus_file: Annotated[Path, typer.Argument(help="Table that has the texts to search in.")],
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    text: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of the texts; default: the longest.")
+    ] = None,
+    top_k: Annotated[int, typer.Option(help="How many hits.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Find the texts of a table that are closest to a query."""
+    from studio.data.read import read_table
+    from studio.search.result import check_query
+
+    query = check_query(query, top_k)
+    table = read_table(corpus_file)
+    column = text if text is not None else _longest_column(table)
+    if column not in table.columns:
+        raise DataError(f"There is no column '{column}'.", hint=f"Columns are: {', '.join(table.columns)}.")
+    texts = table.data.column(column).to_pylist()
+    if not all(value is None or isinstance(value, str) for value in texts):
+        raise DataError(f"Column '{column}' holds lists.", hint="Choose a column of texts.")
+
+    from studio.search.compare import search as find
+    from studio.search.encode import encode
+    from studio.search.index import Index, distinct
+    from studio.search.warm import load
+
+    entries, positions = distinct(texts)
+    loaded = load(model)
+    index = Index(encode(loaded, entries, progress=_report_encoding()), positions, len(texts))
+    hits = find(query, texts, index, loaded, top_k)
+    if as_json:
+        rows = [{**asdict(hit), "row": table.rows[hit.document].as_py()} for hit in hits]
+        for row in rows:
+            del row["other_rank"]
+        _print_json({"model": model, "column": column, "texts": len(entries), "query": query, "hits": rows})
+        return
+    for hit in hits:
+        print(f"{hit.rank:>3}  {hit.score:.4f}  row {table.rows[hit.document].as_py()}: {' '.join(hit.text.split())}")
+
+
+_LOSS_NAMES = {name.lower(): loss.id for loss in LOSSES for name in (loss.id, loss.id.removesuffix("Loss"), loss.label)}
+"""A loss may be named by its class, with or without "Loss", or by its label, in any case."""
+
+
+def _read_table(
+    file: Path,
+    anchor: str | None,
+    positive: str | None,
+    negatives: list[str] | None,
+    score: str | None,
+    label: str | None,
+) -> "tuple[Table, Roles]":
+    """The table and its roles: those that were named, the others guessed.
+
+    Once both anchor and positive are named nothing else is guessed: the table is taken for what was said. A named
+    negative, score or label replaces every guessed one, for a dataset has one of the three.
+    """
+    from studio.data.read import read_table
+    from studio.data.roles import guess_roles
+    from studio.data.table import Roles
+
+    table = read_table(file)
+    extras = Roles(negatives=tuple(negatives or ()), score=score, label=label)
+    if anchor is not None and positive is not None:
+        return table, replace(extras, anchor=anchor, positive=positive)
+    guess = guess_roles(table)
+    named = {column for column in (anchor, positive, *extras.columns.values()) if column is not None}
+    free = [column for column in (guess.anchor, guess.positive) if column not in named]
+    if anchor is None:
+        anchor = free.pop(0) if free else None
+    if positive is None:
+        positive = free.pop(0) if free else None
+    if not extras.columns:
+        negatives = tuple(column for column in guess.negatives if column not in named)
+        extras = Roles(
+            negatives=negatives,
+            score=guess.score if guess.score not in named else None,
+            label=guess.label if guess.label not in named else None,
+        )
+    return table, replace(extras, anchor=anchor, positive=positive)
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read as JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{file} holds no settings.", hint='It must be one JSON object such as {"epochs": 2}.')
+    return value
+
+
+def _longest_column(table: "Table") -> str:
+    """The column that holds the most characters."""
+    return max(table.columns, key=lambda name: sum(len(str(v or "")) for v in table.data.column(name).to_pylist()))
+
+
+def _report_encoding() -> Callable[[int, int], None]:
+    last = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 2:
+            last = time.monotonic()
+            _say(f"read {done:,} of {total:,} texts")
+
+    return report
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def main() -> None:
+    """Entry of the console script."""
+    try:
+        app(prog_name="sentence-studio")
+    except StudioError as error:
+        _fail(f"Error: {error}", 2, error)
+    except Exception as error:
+        _fail(f"Error: something went wrong that should not ({_log(error)}).", 1, error)
+
+
+def _fail(line: str, status: int, error: Exception) -> None:
+    if "--debug" in sys.argv:
+        traceback.print_exception(error)
+    _say(line)
+    sys.exit(status)
+
+
+def _log(error: Exception) -> str:
+    """Keep the whole error in a file; says where."""
+    error_id = uuid.uuid4().hex[:8]
+    path = Path(tempfile.gettempdir()) / f"sentence-studio-{error_id}.log"
+    path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    return f"error {error_id}; the details are in {path}"

@@ -1,0 +1,165 @@
+"""One run without a server: its folder is made, its worker started and waited for. The command line trains this way."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from studio.catalog.models import DEFAULT_MODEL, MODEL
+from studio.data.dataset import DatasetInfo, import_dataset, load_rows
+from studio.data.table import Roles, Table
+from studio.errors import HostError, RunError
+from studio.files import read_json, write_json
+from studio.training.config import TrainConfig, make_config
+from studio.training.folder import Outcome, RunFolder
+from studio.training.suggest import check_fit, suggest_config
+
+POLL_S = 0.25
+SAY_EVERY_S = 5.0
+"""Between two lines about training steps."""
+STOP_GRACE_S = 20.0
+"""Between asking the worker to end and killing it."""
+
+
+def make_run(out: Path, table: Table, roles: Roles, given: dict[str, Any], name: str) -> tuple[RunFolder, TrainConfig]:
+    """Import a table and write a run's folder; settings that are not given are suggested by the data.
+
+    Leaves ``out`` as it was when anything is wrong.
+
+    Raises:
+        HostError: ``out`` is not empty or cannot be written.
+        DataError, ConfigError, ModelError: as the parts say.
+    """
+    out = out.absolute()
+    existed = out.exists()
+    try:
+        if existed and (not out.is_dir() or any(out.iterdir())):
+            raise HostError(f"{out} is not empty.", hint="Name a new folder for the run.")
+        out.mkdir(parents=True, exist_ok=True)
+        folder = RunFolder(out)
+        try:
+            info = import_dataset(folder.dataset, table, roles, name)
+            config = _make_config(folder, info, given)
+            write_json(folder.config, config.model_dump())
+            write_json(folder.run, {"id": uuid.uuid4().hex, "name": name})
+        except BaseException:
+            shutil.rmtree(folder.dataset, ignore_errors=True)
+            for file in (folder.config, folder.run):
+                file.unlink(missing_ok=True)
+            if not existed:
+                out.rmdir()
+            raise
+    except OSError as error:
+        raise HostError(f"{out} cannot be written: {error.strerror}.", hint="Name another folder.") from None
+    return folder, config
+
+
+def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any]) -> TrainConfig:
+    rows = load_rows(folder.dataset)
+    base_model = str(given.get("base_model", DEFAULT_MODEL))
+    if base_model not in MODEL and Path(base_model).expanduser().is_dir():
+        base_model = str(Path(base_model).expanduser().absolute())  # the worker may stand somewhere else
+    suggested = suggest_config(info, base_model, rows).model_dump()
+    if isinstance(given.get("max_train_rows"), int):
+        suggested["batch_size"] = max(2, min(suggested["batch_size"], given["max_train_rows"]))
+    config = make_config({**suggested, **given, "base_model": base_model})
+    check_fit(info, config, rows)
+    return config
+
+
+def run_worker(folder: RunFolder, say: Callable[[str], None]) -> Outcome:
+    """Start the worker of a run and wait for it; ``say`` gets a line of progress now and then.
+
+    Ctrl-C and SIGTERM end the worker too, and raise KeyboardInterrupt.
+
+    Raises:
+        RunError: It ended without saying how.
+    """
+    with folder.log.open("ab") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "studio.worker", str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches us alone: the worker is asked to stop, not torn down
+        )
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    progress = Progress(folder.events)
+    try:
+        while worker.poll() is None:
+            time.sleep(POLL_S)
+            for line in progress.news():
+                say(line)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        _end(worker)
+    value = read_json(folder.outcome)
+    if value is None:
+        how = f"by signal {-worker.returncode}" if worker.returncode < 0 else f"with status {worker.returncode}"
+        raise RunError(
+            f"The training process was ended {how} before it could say why.",
+            hint=f"Often memory ran out: try a smaller batch size. Its last words are in {folder.log}.",
+        )
+    return Outcome(**value)
+
+
+class Progress:
+    """Lines for people out of an events file that grows."""
+
+    def __init__(self, events: Path):
+        self._events = events
+        self._offset = 0
+        self._steps = 0
+        self._said = 0.0
+
+    def news(self) -> Iterator[str]:
+        """What is worth saying since the last call."""
+        for event in self._read():
+            now = time.monotonic()
+            if event["event"] == "phase":
+                yield f"{event['phase']} ..."
+            elif event["event"] == "note":
+                yield f"{event['severity']}: {event['message']}"
+            elif event["event"] == "plan":
+                self._steps = event["steps"]
+                yield (
+                    f"{event['steps']:,} steps on {event['train_rows']:,} rows, {event['heldout_rows']:,} held out; "
+                    f"{event['device']}, {event['precision']}"
+                )
+            elif event["event"] == "train" and now - self._said >= SAY_EVERY_S:
+                self._said = now
+                left = "" if event["eta_s"] is None else f", {event['eta_s']:,.0f} s left"
+                yield f"step {event['step']:,} of {self._steps:,}, loss {event['loss']:.4f}{left}"
+            elif event["event"] == "eval":
+                figures = ", ".join(f"{name} {value:.4f}" for name, value in event["metrics"].items())
+                yield f"step {event['step']:,}, held out: {figures}"
+
+    def _read(self) -> Iterator[dict[str, Any]]:
+        try:
+            with self._events.open("rb") as file:
+                file.seek(self._offset)
+                new = file.read()
+        except FileNotFoundError:
+            return
+        whole = new[: new.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            yield json.loads(line)
+
+
+def _end(worker: subprocess.Popen) -> None:
+    """Leave no worker behind: ask, wait, then kill it with all it started."""
+    if worker.poll() is None:
+        worker.terminate()
+        try:
+            worker.wait(STOP_GRACE_S)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()

@@ -1,0 +1,120 @@
+"""Texts to unit vectors: each distinct text once, the longest first, in batches of about equal work."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from studio.errors import SearchError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+CHUNK = 512
+"""Texts between two looks at Stop, two reports of progress and two points to resume from."""
+
+CHARACTERS_A_TOKEN = 4
+"""Rough, for English; only the sizes of batches depend on it."""
+
+BATCH_TOKENS = {"cpu": 2048}
+"""Tokens a batch: on a CPU small batches are faster (2,048 tokens encode 1.45 times as fast as 32 texts a batch)."""
+BATCH_TOKENS_ELSEWHERE = 65_536
+MAX_BATCH = 1024
+
+
+class Stopped(SearchError):
+    """Somebody asked to stop; what was done so far is kept."""
+
+    def __init__(self) -> None:
+        super().__init__("Indexing was stopped.", hint="Start it again: it goes on where it was.")
+
+
+def encode(
+    model: "SentenceTransformer",
+    texts: Sequence[str],
+    *,
+    query: bool = False,
+    stop: Callable[[], bool] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Unit vectors of the texts.
+
+    Args:
+        model: Must be in evaluation mode.
+        texts: Any number of texts; equal ones are encoded once.
+        query: Encode as queries; models with prompts treat queries and documents differently.
+        stop: Asked after every chunk; once it says True, Stopped is raised.
+        progress: Told how many distinct texts are done, and of how many.
+
+    Returns:
+        (len(texts), dimension) float32, each row of length 1.
+
+    Raises:
+        SearchError: The model gives something that is not a number.
+        Stopped: ``stop`` said so.
+    """
+    places: dict[str, int] = {}
+    inverse = np.fromiter((places.setdefault(text, len(places)) for text in texts), dtype=np.int64, count=len(texts))
+    distinct = list(places)
+    vectors = np.empty((len(distinct), dimension(model)), dtype=np.float32)
+    done = 0
+    for rows, chunk in encode_chunks(model, distinct, longest_first(distinct), query=query, stop=stop):
+        vectors[rows] = chunk
+        done += len(rows)
+        if progress:
+            progress(done, len(distinct))
+    return vectors if len(distinct) == len(texts) else vectors[inverse]
+
+
+def longest_first(texts: Sequence[str]) -> np.ndarray:
+    """Positions of the texts, the longest first: neighbours need little padding, and memory runs out at once or never."""
+    lengths = np.fromiter((len(text) for text in texts), dtype=np.int64, count=len(texts))
+    return np.argsort(-lengths, kind="stable")
+
+
+def encode_chunks(
+    model: "SentenceTransformer",
+    texts: Sequence[str],
+    order: np.ndarray,
+    *,
+    query: bool = False,
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions and unit vectors, chunk by chunk, of the texts at ``order``. Raises as ``encode`` does."""
+    run = model.encode_query if query else model.encode_document
+    for start in range(0, len(order), CHUNK):
+        if stop and stop():
+            raise Stopped
+        rows = order[start : start + CHUNK]
+        chunk = [texts[row] for row in rows]
+        vectors = run(chunk, batch_size=_batch_size(model, chunk), show_progress_bar=False, convert_to_numpy=True)
+        yield rows, _unit(np.asarray(vectors, dtype=np.float32))
+
+
+def dimension(model: "SentenceTransformer") -> int:
+    """Numbers in each vector of the model."""
+    return model.get_embedding_dimension() or encode_one(model, "a").shape[0]
+
+
+def encode_one(model: "SentenceTransformer", text: str, *, query: bool = False) -> np.ndarray:
+    """(dimension,) float32 of length 1."""
+    return next(encode_chunks(model, [text], np.zeros(1, dtype=np.int64), query=query))[1][0]
+
+
+def _batch_size(model: "SentenceTransformer", texts: list[str]) -> int:
+    tokens = max(max(len(text) for text in texts) // CHARACTERS_A_TOKEN, 1)
+    if model.max_seq_length:
+        tokens = min(tokens, model.max_seq_length)
+    budget = BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
+    return max(8, min(MAX_BATCH, budget // tokens))
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1. A row of zeros (a text without a known token) stays: it is similar to nothing."""
+    if not np.isfinite(vectors).all():
+        raise SearchError(
+            "The model's vectors are not numbers.",
+            hint="Its training went wrong; train again with a lower learning rate.",
+        )
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
