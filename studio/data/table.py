@@ -15,9 +15,13 @@ class Dialect:
     """Python codec name, e.g. ``utf-8``, ``utf-8-sig``, ``utf-16``, ``cp1252``."""
     delimiter: str | None = None
     quote: str | None = None
-    """Quote character; None: quotes are plain characters."""
+    """Quote character; None: quotes are plain characters. Given to the reader, None means guess and ``""`` means none."""
     header: bool | None = None
     sheet: str | None = None
+
+
+CUT_OFF = "the file ends in the middle of this row"
+"""Message of the RowNote on the torn last row of a file that was cut off."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,169 @@
+"""Delimiter, quote and header of delimited text, guessed by comparing what each choice would make of it."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from studio.data.delimited import Lines, make_reader
+from studio.data.vocabulary import names_a_role
+from studio.errors import DataError
+
+DELIMITERS = (",", ";", "\t", "|")
+USUAL_SHARE = 0.05
+"""A number of cells that at least this share of the rows have is usual in a table."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What one choice of delimiter and quote makes of a text."""
+
+    cells: Counter
+    """Number of cells -> rows that have it; blank lines left out."""
+    first: int
+    """Cells of the first row."""
+    trouble: int
+    """Rows that do not fit: broken quotes, unusual width, quotes left around cells."""
+
+    @property
+    def rows(self) -> int:
+        return self.cells.total()
+
+    @property
+    def usual(self) -> frozenset[int]:
+        return usual_widths(self.cells)
+
+    @property
+    def mode(self) -> int:
+        return max(self.cells, key=lambda n: (self.cells[n], n), default=0)
+
+
+def usual_widths(cells: Counter) -> frozenset[int]:
+    return frozenset(n for n, rows in cells.items() if rows >= USUAL_SHARE * cells.total())
+
+
+def measure(lines: Iterable[str], delimiter: str, quote: str | None, other: str = '"') -> Measure:
+    """Reads the whole text once. ``other``: the quote character that is looked for around cells when ``quote`` is None."""
+    source = Lines(lines)
+    cells: Counter = Counter()
+    first = trouble = 0
+    around = _quoted_cell(delimiter, other) if quote is None else None
+    while True:
+        try:
+            for row in make_reader(source, delimiter, quote):
+                if row:
+                    cells[len(row)] += 1
+                    first = first or len(row)
+                    trouble += around is not None and other in source.last and around.search(source.last) is not None
+                source.taken.clear()
+            break
+        except csv.Error:
+            trouble += 1
+            source.keep(1)
+    usual = usual_widths(cells)
+    return Measure(cells, first, trouble + sum(rows for n, rows in cells.items() if n not in usual))
+
+
+def _quoted_cell(delimiter: str, quote: str) -> re.Pattern:
+    q, d = re.escape(quote), re.escape(delimiter or "\x1f")
+    return re.compile(rf"(?:^|{d}){q}(?:[^{q}]|{q}{q})*{q}(?={d}|[\r\n]|$)")
+
+
+def better_quote(lines: Sequence[str], delimiter: str) -> tuple[str | None, Measure]:
+    """The quote character that leaves the least trouble; double quotes when nothing speaks against them."""
+    double = measure(lines, delimiter, '"')
+    choices = [(double.trouble, 0, '"', double)]
+    if double.trouble:
+        plain = measure(lines, delimiter, None)
+        choices.append((plain.trouble, 1, None, plain))
+    single = sum(line.startswith("'") and line.rstrip("\r\n").endswith("'") for line in lines)
+    if single > 0.5 * len(lines):
+        apostrophe = measure(lines, delimiter, "'")
+        choices.append((apostrophe.trouble, -1, "'", apostrophe))
+    _, _, quote, found = min(choices, key=lambda choice: choice[:2])
+    return quote, found
+
+
+def guess_delimiter(lines: Sequence[str]) -> str:
+    """The delimiter under which the lines look most like a table; ``""`` when they are one column."""
+    best, delimiter = (0.6, 0), ""
+    text = "".join(lines)
+    for candidate in DELIMITERS:
+        if candidate not in text:
+            continue
+        _, found = better_quote(lines, candidate)
+        score = _tableness(found)
+        if _is_prose(text, candidate) and score < 1.1:
+            continue
+        if (score, found.mode) > best:
+            best, delimiter = (round(score, 2), found.mode), candidate
+    return delimiter
+
+
+def _tableness(found: Measure) -> float:
+    """0 to 1.2: the share of rows of the most common width, a little less for other usual ones; and whether the first row agrees."""
+    if found.mode < 2:
+        return 0.0
+    usual = sum(found.cells[n] for n in found.usual if n > 1) - found.cells[found.mode]
+    rows = found.rows + found.trouble
+    return (found.cells[found.mode] + 0.7 * usual) / rows + 0.2 * (found.first in found.usual)
+
+
+def _is_prose(text: str, delimiter: str) -> bool:
+    """Commas followed by a space nearly everywhere are those of sentences."""
+    return delimiter in ",;" and text.count(delimiter + " ") > 0.9 * text.count(delimiter)
+
+
+def check_delimiter(given: str) -> str:
+    """A delimiter that a person gave. Raises DataError unless it is one character."""
+    delimiter = {"\\t": "\t", "tab": "\t"}.get(given, given)
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise DataError(f"The delimiter cannot be {given!r}.", hint="It is one character, for example , or ; or a tab.")
+    return delimiter
+
+
+NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?%?")
+
+
+def guess_header(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns. ``others``: some of the rows below it."""
+    cells = [(cell or "").strip() for cell in first]
+    named = [(position, cell) for position, cell in enumerate(cells) if cell]
+    if not named:
+        return False
+    if [cell for cell in cells if cell] == [str(n) for n in range(len(named))] and len(named) > 1:
+        return True  # pandas writes the positions of nameless columns
+    if any(NUMBER.fullmatch(cell) for _, cell in named):
+        return False
+    below = [
+        [(row[position] or "").strip() for row in others if position < len(row) and row[position]]
+        for position in range(len(cells))
+    ]
+    again = any(cell in below[position] for position, cell in named)
+    if any(names_a_role(cell) for _, cell in named) and not (again and len(others) > 3):
+        return True
+    if again:
+        return False
+    if any(_share_of_numbers(below[position]) > 0.9 for position, _ in named):
+        return True
+    if any(_is_sentence(cell) for _, cell in named):
+        return False
+    if not others:
+        return True
+    lengths = [median(map(len, texts)) if texts else 0 for texts in below]
+    if any(lengths[position] > 2 * len(cell) for position, cell in named):
+        return True
+    spaced = [sum(" " in text for text in texts) > 0.5 * len(texts) for texts in below]
+    return any(spaced[position] and " " not in cell for position, cell in named) or all(
+        re.fullmatch(r"[A-Za-z]+[_A-Z0-9][A-Za-z0-9_]*", cell) for _, cell in named
+    )
+
+
+def _share_of_numbers(texts: Sequence[str]) -> float:
+    return sum(NUMBER.fullmatch(text) is not None for text in texts) / len(texts) if texts else 0.0
+
+
+def _is_sentence(cell: str) -> bool:
+    return len(cell) > 60 or cell.endswith((".", "?", "!", "。", "？", "！")) or cell.count(" ") > 5

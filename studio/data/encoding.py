@@ -1,0 +1,196 @@
+"""Which encoding a file's bytes are in. Binary files are told from text here."""
+
+import codecs
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+
+from studio.errors import DataError
+
+SAMPLE_BYTES = 256 * 1024
+MAGIC = (
+    (b"\x89PNG", "a picture (PNG)"),
+    (b"\xff\xd8\xff", "a picture (JPEG)"),
+    (b"GIF8", "a picture (GIF)"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Office file (.xls or .doc)"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\x7fELF", "a program"),
+    (b"ARROW1", "an Arrow file"),
+)
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+LATIN = {"cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "cp437", "cp850", "cp858", "mac_roman", "mac_latin2"} | {
+    f"iso8859_{part}" for part in (1, 2, 3, 4, 9, 10, 13, 14, 15, 16)
+}
+"""Families that charset-normalizer mixes up."""
+CENTRAL_EUROPEAN = {"Polish", "Czech", "Slovak", "Hungarian", "Croatian", "Slovene", "Romanian"}
+TABLE_HINT = "Choose a table: CSV, TSV, JSONL, JSON, Parquet or Excel (.xlsx)."
+
+
+@dataclass(frozen=True)
+class Encoding:
+    name: str
+    """Python codec name."""
+    torn: bool = False
+    """The file ends in the middle of a character."""
+    nul: bool = False
+    """The decoded text holds NUL characters, which are to be removed."""
+
+
+def detect_encoding(path: Path, given: str | None = None) -> Encoding:
+    """The encoding of a text file; ``given`` overrides the guess.
+
+    Raises:
+        DataError: the file is empty or binary, or there is no encoding ``given``.
+    """
+    with path.open("rb") as file:
+        head = file.read(SAMPLE_BYTES)
+    if not head:
+        raise DataError("The file is empty.", hint=TABLE_HINT)
+    if given is not None:
+        try:
+            name = codecs.lookup(given).name
+            "".encode(name)
+        except (LookupError, TypeError):
+            raise DataError(
+                f"There is no encoding '{given}'.", hint="Common ones are utf-8, cp1252 and utf-16."
+            ) from None
+        return _whole(path, name)
+    for start, what in MAGIC:
+        if head.startswith(start):
+            raise DataError(f"This file is {what}, not a table.", hint=TABLE_HINT)
+    name = next((name for bom, name in BOMS if head.startswith(bom)), None) or _wide(head)
+    if name is None:
+        if _controls(head.decode("latin-1")) > 0.02:
+            raise DataError("This is a binary file, not a table of text.", hint=TABLE_HINT)
+        name = "utf-8" if _is_utf8(path) else _eight_bit(head, path)
+    found = _whole(path, name)
+    sample = head[: len(head) // 4 * 4].decode(name, "replace")
+    if _controls(sample) > 0.02:
+        raise DataError("This is a binary file, not a table of text.", hint=TABLE_HINT)
+    return found
+
+
+def _controls(text: str) -> float:
+    """Share of control characters. White space and NUL (stray ones are mended) do not count, unless NULs abound."""
+    bad = len(re.findall(r"[\x01-\x08\x0b\x0e-\x1f\x7f]", text))
+    nul = text.count("\0")
+    return (bad + (nul if nul > 0.05 * len(text) else 0)) / max(len(text), 1)
+
+
+def _wide(head: bytes) -> str | None:
+    """UTF-16 without a byte order mark: ASCII characters then have a zero byte on always the same side."""
+    sample = head[: len(head) // 2 * 2]
+    if len(sample) < 4 or b"\0" not in sample:
+        return None
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    pairs = len(sample) // 2
+    for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        # Texts in other scripts have few zero bytes, but their line ends and delimiters have one each.
+        if zeros > 4 * others and zeros > 0.02 * pairs:
+            text = sample.decode(name, "replace")
+            if (
+                ("\n" in text or "\r" in text or zeros > 0.3 * pairs)
+                and text.count("\ufffd") < 3
+                and _controls(text) < 0.01
+            ):
+                return name
+    return None
+
+
+def _chunks(path: Path):
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            yield chunk
+
+
+def _is_utf8(path: Path) -> bool:
+    """Strict UTF-8 all through (a torn last character is allowed), or nearly so: some programs cut characters in two."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in _chunks(path):
+            decoder.decode(chunk)
+        return True
+    except UnicodeDecodeError:
+        pass
+    lenient = codecs.getincrementaldecoder("utf-8")("replace")
+    wrong = right = 0
+    for chunk in _chunks(path):
+        text = lenient.decode(chunk)
+        wrong += text.count("\ufffd")
+        right += len(text) - len(text.encode("ascii", "ignore"))
+    return wrong * 50 < right - wrong
+
+
+def _decodes(path: Path, name: str) -> bool:
+    decoder = codecs.getincrementaldecoder(name)()
+    try:
+        for chunk in _chunks(path):
+            decoder.decode(chunk)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _eight_bit(head: bytes, path: Path) -> str:
+    """Encoding of bytes that are neither Unicode nor binary."""
+    # Only bytes beyond ASCII tell encodings apart, and they may begin after the head.
+    if not any(byte > 127 for byte in head):
+        head = next((chunk for chunk in _chunks(path) if not chunk.isascii()), head)[:SAMPLE_BYTES]
+    for name in ("shift_jis", "cp932", "euc_jp"):
+        if _kana(head, name) and _decodes(path, name):
+            return name
+    best = from_bytes(head).best()
+    guess = best.encoding if best else "cp1252"
+    if guess in LATIN or not _may_be(head, guess):
+        # charset-normalizer mistakes Western European text for its Eastern neighbours, rarely the other way round.
+        central = guess in {"cp1250", "iso8859_2"} and best.language in CENTRAL_EUROPEAN and _signs_in_words(head)
+        guess = guess if central else "cp1252"
+    return next((name for name in (guess, "cp1252") if _decodes(path, name)), "latin-1")
+
+
+def _kana(head: bytes, name: str) -> bool:
+    """Whether the bytes make Japanese text: Western bytes read as Japanese give ideographs, never this many kana."""
+    text = head.decode(name, "ignore")
+    beyond = [c for c in text if c > "\x7f"]
+    kana = sum("\u3041" <= c <= "\u30fe" for c in beyond)
+    lost = len(head) - len(text.encode(name, "ignore"))
+    return kana > 0.25 * len(beyond) and kana >= 4 and lost <= 2
+
+
+def _may_be(head: bytes, name: str) -> bool:
+    """False for a multi-byte guess on Western text: there, lone bytes beyond ASCII stand among ASCII letters."""
+    if name.startswith(("cp125", "koi8", "mac_", "iso8859", "cp8", "ptcp")):
+        return True
+    lone = len(re.findall(rb"[A-Za-z][\x80-\xff][A-Za-z]", head))
+    return lone * 4 < sum(byte > 127 for byte in head)
+
+
+def _signs_in_words(head: bytes) -> bool:
+    """Whether the bytes, read as cp1252, put signs such as superscripts inside words: then they are Central European."""
+    text = head.decode("cp1252", "replace")
+    signs = len(re.findall(r"[a-zà-ÿ][¡-¿\ufffd][a-zà-ÿ]|[a-z][ìøùèïòõû](?=[a-zà-ÿ])", text))
+    return signs > 0.1 * sum(c > "\x7f" for c in text)
+
+
+def _whole(path: Path, name: str) -> Encoding:
+    """Goes through the whole file once: does it end inside a character, are there NULs?"""
+    decoder = codecs.getincrementaldecoder(name)("replace")
+    nul = False
+    for chunk in _chunks(path):
+        nul = "\0" in decoder.decode(chunk) or nul
+    return Encoding(name, bool(decoder.getstate()[0]), nul)
