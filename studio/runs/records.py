@@ -1,7 +1,7 @@
 """What the server tells about datasets, uploads, runs, corpora and indexes: plain frozen records."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from studio.data.dataset import DatasetInfo
@@ -103,3 +103,8 @@ class IndexRecord:
     rows: int
     message: str
     folder: Path
+
+
+def when(seconds: float | None) -> datetime | None:
+    """Seconds since 1970 as a time in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,6 +1,23 @@
 """The server's heart, as the page and a test see it: ``Studio(settings)``. No torch, no Gradio."""
 
+import time
+from collections.abc import Callable
+
+from studio.errors import HostError
+from studio.runs.corpora import Corpora
+from studio.runs.datasets import Datasets
+from studio.runs.executors.local import LocalExecutor
+from studio.runs.exports import Exports
+from studio.runs.feed import Feeds
+from studio.runs.indexes import Indexes
+from studio.runs.queue import IndexLane, TrainingLane
+from studio.runs.store import Store
+from studio.runs.supervisor import Supervisor
+from studio.runs.training_runs import Runs
+from studio.runs.workspace import Workspace
 from studio.settings import Settings
+
+INDEX_SLOTS = 1
 
 
 class Studio:
@@ -34,18 +51,68 @@ class Studio:
     new ones to append.
     """
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, executor: LocalExecutor | None = None):
         self.settings = settings
+        self.workspace = Workspace(settings.workspace)
+        self._executor = executor or LocalExecutor()
 
     def start(self) -> None:
         """Open the workspace, bring the database up to date, begin to supervise.
 
         Raises:
-            HostError: the workspace cannot be written, or another server uses it.
+            HostError: the workspace cannot be written, another server uses it, or its database cannot be opened.
         """
+        settings, workspace = self.settings, self.workspace
+        workspace.open(f"http://{settings.host}:{settings.port}")
+        store = self._store = Store(settings.sqlalchemy_url)
+        try:
+            store.open()
+        except HostError:
+            self._store.close()
+            workspace.close()
+            raise
+        feeds = Feeds()
+        training = TrainingLane(store, workspace, settings.training_slots, feeds)
+        self.datasets = Datasets(store, workspace, max_upload_mb=settings.max_upload_mb)
+        self.supervisor = Supervisor(
+            (training, IndexLane(store, workspace, INDEX_SLOTS)),
+            self._executor,
+            max_attempts=settings.max_attempts,
+            stop_grace_s=settings.stop_grace_s,
+            housekeeping=Hourly(self._sweep),
+        )
+        indexes = Indexes(store, workspace, self._executor, self.supervisor)
+        self.runs = Runs(store, workspace, self.datasets, indexes, feeds, training, self.supervisor)
+        self.corpora = Corpora(
+            store, workspace, self.datasets, self.runs, indexes,
+            max_rows=settings.max_corpus_rows, warm_models=settings.warm_models,
+        )  # fmt: skip
+        self.exports = Exports(workspace, self.runs)
+        self.supervisor.start()
 
     def announce(self, address: str) -> None:
         """Note the address that this server is reached at, for whoever finds the workspace taken."""
+        self.workspace.announce(address)
 
     def close(self) -> None:
         """Stop supervising and let go of the workspace. Runs go on; the next server finds them."""
+        self.supervisor.close()
+        self._store.close()
+        self.workspace.close()
+
+    def _sweep(self) -> None:
+        self.datasets.sweep()
+        self.workspace.sweep()
+
+
+class Hourly:
+    """Calls a function at most once an hour, and the first time at once."""
+
+    def __init__(self, function: Callable[[], None]):
+        self._function = function
+        self._next = time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 3600
+            self._function()

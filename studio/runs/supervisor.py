@@ -43,6 +43,8 @@ class Supervisor:
         self._housekeeping = housekeeping
         self._asked: dict[Path, float] = {}
         """Folder -> when its process was first seen overdue (monotonic: the clock of the day may be set)."""
+        self._told: set[Path] = set()
+        """Those that were sent TERM: once is enough, a second one could cut short what the first began."""
         self._wake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
@@ -105,6 +107,7 @@ class Supervisor:
             self._executor.signal(folder, signal.SIGKILL)
             return
         self._asked.pop(folder, None)
+        self._told.discard(folder)
         outcome = read_json(folder / "outcome.json")
         if outcome is not None and not (outcome["state"] == "cancelled" and row["state"] != "stopping"):
             lane.end(row, outcome["state"], outcome.get("message", ""), outcome.get("hint", ""))
@@ -116,11 +119,10 @@ class Supervisor:
                 "Choose a smaller batch, shorter texts or a cached loss, and train again.",
             )  # fmt: skip
         else:
-            self._died(lane, row, look)
+            self._died(lane, row, look, _cause(look) if outcome is None else "Something else than the studio ended it.")
 
-    def _died(self, lane: Lane, row: Row, look: Look) -> None:
-        """A process that ended without a word: try again, but not for ever."""
-        cause = _cause(look)
+    def _died(self, lane: Lane, row: Row, look: Look, cause: str) -> None:
+        """A process that ended before its work was done: try again, but not for ever."""
         if look.rebooted:
             lane.again(row, f"{cause} It starts again from its last checkpoint.", counts=False)
         elif row["attempt"] < self._max_attempts:
@@ -147,7 +149,8 @@ class Supervisor:
         waited_s = time.monotonic() - self._asked.setdefault(folder, time.monotonic())
         if waited_s >= self._stop_grace_s:
             self._executor.signal(folder, signal.SIGKILL)
-        elif waited_s >= min(TERM_AFTER_S, self._stop_grace_s / 2):
+        elif waited_s >= min(TERM_AFTER_S, self._stop_grace_s / 2) and folder not in self._told:
+            self._told.add(folder)
             self._executor.signal(folder, signal.SIGTERM)
 
 
@@ -157,7 +160,7 @@ def _cause(look: Look) -> str:
     if look.exit is None:
         return "The process was lost."
     if look.exit.signal is not None:
-        return f"The process was killed ({signal.Signals(look.exit.signal).name})."
+        return f"The process was killed (signal {look.exit.signal})."
     return f"The process ended (exit status {look.exit.code}) without saying why."
 
 

@@ -107,10 +107,10 @@ def remove(path: Path) -> None:
 
 def link_tree(source: Path, target: Path) -> None:
     """Copy a folder without using room where the disk can do that (hard links); both are never changed afterwards."""
-    shutil.copytree(source, target, copy_function=_link)
+    shutil.copytree(source, target, copy_function=link_or_copy)
 
 
-def _link(source: str, target: str) -> None:
+def link_or_copy(source: str | Path, target: str | Path) -> None:
     try:
         os.link(source, target)
     except OSError:

@@ -1,0 +1,239 @@
+"""Corpora as a person deals with them: texts to search, their indexes, a query."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from studio.data.dataset import load_rows
+from studio.data.table import Dialect
+from studio.errors import DataError, HostError, SearchError
+from studio.runs.cache import Recent
+from studio.runs.datasets import Datasets
+from studio.runs.indexes import Indexes, base_key, tuned_key
+from studio.runs.names import display_name
+from studio.runs.records import CorpusRecord, IndexRecord, RunRecord, when
+from studio.runs.store import CORPORA, Row, Store, new_id
+from studio.runs.training_runs import Runs
+from studio.runs.workspace import Workspace, remove
+
+if TYPE_CHECKING:
+    from studio.search.result import Comparison
+
+CLOSED_SET = 200
+"""Fewer distinct answers than this, and many more questions: the answers are topics, and the questions are searched."""
+MANY_MORE = 3
+KEPT_CORPORA = 4
+
+
+@dataclass(frozen=True)
+class Model:
+    """One of the two models of a comparison."""
+
+    key: str
+    name: str
+    """What search loads: id of the catalogue, folder or hub name."""
+
+
+class Corpora:
+    def __init__(
+        self,
+        store: Store,
+        workspace: Workspace,
+        datasets: Datasets,
+        runs: Runs,
+        indexes: Indexes,
+        *,
+        max_rows: int,
+        warm_models: int,
+    ):
+        self._store = store
+        self._workspace = workspace
+        self._datasets = datasets
+        self._runs = runs
+        self._indexes = indexes
+        self._max_rows = max_rows
+        self._texts: Recent[str, pa.ChunkedArray] = Recent(KEPT_CORPORA)
+        self._opened: Recent[tuple[str, str, int], Any] = Recent(2 * KEPT_CORPORA)
+        self._warm: Recent[str, Any] = Recent(1)
+        self._warm_models = warm_models
+
+    def create_from_dataset(self, owner: str, dataset_id: str, roles: Sequence[str] | None = None) -> CorpusRecord:
+        """The distinct texts of a dataset's roles; without ``roles``, those that people would search.
+
+        That is the positives and negatives; for scored and labelled pairs both sides, which are alike; and the
+        anchors where there are few distinct positives (topics) for many anchors.
+        """
+        dataset = self._datasets.get(owner, dataset_id)
+        rows = load_rows(dataset.folder)
+        texts = [name for name in rows.column_names if name not in ("score", "label", "row")]
+        if roles is None:
+            roles = _searchable(rows, texts, dataset.info.format)
+        elif not roles or not set(roles) <= set(texts):
+            raise SearchError(f"This dataset has no such texts. It has {', '.join(texts)}.")
+        found = pa.concat_tables([rows.select([role, "row"]).rename_columns(["text", "row"]) for role in roles])
+        where = f"The {_and(roles)} texts of '{dataset.name}'."
+        return self._create(owner, found, dataset.name, where, cut=True)
+
+    def create_from_upload(
+        self, owner: str, upload_id: str, column: str, name: str, dialect: Dialect | None = None
+    ) -> CorpusRecord:
+        """The distinct texts of one column of an uploaded table. Raises DataError, SearchError."""
+        table = self._datasets.table(owner, upload_id, dialect)
+        if column not in table.columns:
+            raise DataError(f"{table.name} has no column '{column}'.", hint=f"It has {', '.join(table.columns)}.")
+        values = table.data[column]
+        if not pa.types.is_string(values.type) and not pa.types.is_large_string(values.type):
+            raise DataError(f"The column '{column}' holds lists, not texts.", hint="Choose another column.")
+        found = pa.table({"text": values.cast(pa.string()), "row": table.rows.cast(pa.int64())})
+        where = f"The column '{column}' of {table.name}."
+        return self._create(owner, found, display_name(name, Path(table.name).stem), where, cut=False)
+
+    def list(self, owner: str) -> list[CorpusRecord]:
+        """Newest first."""
+        return [self._record(row) for row in self._store.all_of(CORPORA, owner)]
+
+    def get(self, owner: str, corpus_id: str) -> CorpusRecord:
+        return self._record(self._store.get(CORPORA, owner, corpus_id))
+
+    def delete(self, owner: str, corpus_id: str) -> None:
+        """Remove a corpus and its indexes; what is being built is ended."""
+        self.get(owner, corpus_id)
+        self._indexes.drop(owner, corpus_id=corpus_id)
+        if self._store.remove(CORPORA, owner, corpus_id):
+            self._workspace.discard(self._workspace.corpora / corpus_id)
+            self._workspace.discard(self._workspace.indexes / corpus_id)
+        self._texts.forget(lambda id: id == corpus_id)
+        self._opened.forget(lambda key: key[0] == corpus_id)
+
+    def ensure_index(
+        self, owner: str, corpus_id: str, run_id: str, retry: bool = False
+    ) -> tuple[IndexRecord, IndexRecord]:
+        """How far the indexes of a run's base and tuned model are; queued when they are not there.
+
+        Args:
+            retry: Try again those that failed.
+
+        Raises:
+            RunError: the run has no model.
+        """
+        corpus = self.get(owner, corpus_id)
+        base, tuned = (
+            self._indexes.ensure(owner, corpus.id, model.key, model.name, rows=corpus.rows, retry=retry)
+            for model in self._models(self._runs.get(owner, run_id))
+        )
+        return base, tuned
+
+    def search(self, owner: str, corpus_id: str, run_id: str, query: str, top_k: int = 10) -> "Comparison":
+        """What the run's base and tuned model find for ``query``, side by side.
+
+        Raises:
+            SearchError: a bad query, or indexes that are not ready, with their progress.
+        """
+        from studio.search.compare import check_query, compare
+
+        corpus = self.get(owner, corpus_id)
+        query = check_query(query, top_k)
+        models = self._models(self._runs.get(owner, run_id))
+        records = self.ensure_index(owner, corpus_id, run_id)
+        _check_ready(records)
+        texts = self._texts.get(
+            corpus.id, lambda: pq.read_table(corpus.folder / "texts.parquet", columns=["text"])["text"]
+        )
+        indexes = [self._open(record) for record in records]
+        loaded = [self._warm_model(model.name) for model in models]
+        return compare(query, texts, *indexes, *loaded, top_k)
+
+    def _models(self, run: RunRecord) -> tuple[Model, Model]:
+        folder = self._runs.model_folder(run.owner, run.id)
+        earlier = self._runs.base_folder(run)
+        base = run.config.base_model if earlier is None else str(earlier)
+        return Model(base_key(run.config.base_model), base), Model(tuned_key(run.id), str(folder))
+
+    def _open(self, record: IndexRecord) -> Any:
+        from studio.search.index import open_index
+
+        made = (record.folder / "meta.json").stat().st_mtime_ns
+        return self._opened.get((record.corpus_id, record.model_key, made), lambda: open_index(record.folder))
+
+    def _warm_model(self, name: str) -> Any:
+        from studio.search.warm import WarmModels
+
+        return self._warm.get("models", lambda: WarmModels(self._warm_models)).get(name)
+
+    def _create(self, owner: str, found: pa.Table, name: str, note: str, *, cut: bool) -> CorpusRecord:
+        """``found``: text, row. ``cut``: too many texts are cut off (and that is said) instead of refused."""
+        kept, empty, repeated = _distinct(found)
+        if not len(kept):
+            raise SearchError("There are no texts to search.", hint="Choose a column that has texts in it.")
+        if len(kept) > self._max_rows and not cut:
+            raise SearchError(
+                f"There are {len(kept):,} different texts; at most {self._max_rows:,} can be searched here.",
+                hint="Upload a smaller table.",
+            )
+        if empty or repeated:
+            note += f" Left out: {empty:,} empty, {repeated:,} repeated."
+        if len(kept) > self._max_rows:
+            note += f" Only the first {self._max_rows:,} of {len(kept):,} texts."
+            kept = kept.slice(0, self._max_rows)
+        id = new_id()
+        aside = self._workspace.tmp / id
+        self._workspace.check_room(kept.nbytes / 1e6, "this corpus")
+        try:
+            aside.mkdir()
+            pq.write_table(kept, aside / "texts.parquet", compression="zstd")
+            aside.rename(self._workspace.corpora / id)
+        except OSError as error:
+            remove(aside)
+            raise HostError(f"The corpus could not be stored: {error.strerror}.") from error
+        row = self._store.add(
+            CORPORA, id=id, owner=owner, name=name, rows=len(kept), note=note, created=time.time()
+        )  # fmt: skip
+        return self._record(row)
+
+    def _record(self, row: Row) -> CorpusRecord:
+        folder = self._workspace.corpora / row["id"]
+        return CorpusRecord(
+            row["id"], row["owner"], row["name"], row["rows"], row["note"], folder, when(row["created"])
+        )
+
+
+def _searchable(rows: pa.Table, texts: Sequence[str], format: str) -> list[str]:
+    if format in ("scored_pair", "labelled_pair"):
+        return ["anchor", "positive"]
+    answers = [name for name in texts if name != "anchor"]
+    distinct = len(pc.unique(pa.chunked_array([chunk for name in answers for chunk in rows[name].chunks])))
+    closed = distinct < CLOSED_SET and len(pc.unique(rows["anchor"])) > MANY_MORE * distinct
+    return ["anchor"] if closed else answers
+
+
+def _distinct(found: pa.Table) -> tuple[pa.Table, int, int]:
+    """The first of every text that is not empty, in order; how many were empty, and how many repeated."""
+    text = pc.utf8_trim_whitespace(pc.fill_null(found["text"], ""))
+    filled = pc.not_equal(text, "")
+    table = pa.table({"text": text, "row": found["row"]}).filter(filled)
+    places = table.append_column("place", pa.array(np.arange(len(table))))
+    first = places.group_by("text").aggregate([("place", "min")])["place_min"]
+    kept = table.take(np.sort(first.to_numpy()))
+    return kept, len(found) - len(table), len(table) - len(kept)
+
+
+def _check_ready(records: Sequence[IndexRecord]) -> None:
+    for record in records:
+        if record.state == "failed":
+            raise SearchError(f"The index could not be built. {record.message}", hint="Build it again.")
+    if any(record.state != "ready" for record in records):
+        done, rows = (sum(getattr(record, name) for record in records) for name in ("done", "rows"))
+        raise SearchError(
+            f"The index is being built: {done:,} of {rows:,} texts.", hint="Search as soon as it is ready."
+        )
+
+
+def _and(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,156 @@
+"""Uploads and datasets as a person deals with them. Readers and checks are those of studio.data."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from studio.data.dataset import DatasetInfo, load_info, load_rows
+from studio.data.table import Dialect, Roles, Table
+from studio.errors import DataError, HostError, NotFound
+from studio.runs.cache import Recent
+from studio.runs.names import display_name, safe_file_name
+from studio.runs.records import DatasetRecord, UploadRecord, when
+from studio.runs.samples import SAMPLE
+from studio.runs.store import DATASETS, UPLOADS, Row, Store, new_id
+from studio.runs.workspace import STALE_S, Workspace, link_or_copy, remove
+from studio.settings import ASSETS
+
+if TYPE_CHECKING:
+    from studio.data.check import FileReport
+
+KEPT_TABLES = 4
+"""Parsed tables kept in memory, of uploads and of datasets each."""
+MAX_ROWS_AT_ONCE = 10_000
+
+
+class Datasets:
+    def __init__(self, store: Store, workspace: Workspace, *, max_upload_mb: int):
+        self._store = store
+        self._workspace = workspace
+        self._max_upload_mb = max_upload_mb
+        self._tables: Recent[tuple[str, Dialect | None], Table] = Recent(KEPT_TABLES)
+        self._rows: Recent[str, pa.Table] = Recent(KEPT_TABLES)
+        self._infos: Recent[str, DatasetInfo] = Recent(1000)
+
+    # uploads
+
+    def stage(self, owner: str, path: Path, file_name: str) -> UploadRecord:
+        """Take in a file. The one given stays; where it lies in the workspace's tmp, no second copy is made of it.
+
+        Raises:
+            DataError: too large, or not a file.
+            HostError: the disk is too full.
+        """
+        path = path.resolve()
+        ours = path.is_relative_to(self._workspace.tmp.resolve())
+        if not path.is_file() or (path.is_relative_to(self._workspace.path.resolve()) and not ours):
+            raise DataError("There is no such file.", hint="Upload it again.")
+        size_mb = path.stat().st_size / 1e6
+        if size_mb > self._max_upload_mb:
+            raise DataError(
+                f"The file has {size_mb:,.0f} MB; at most {self._max_upload_mb:,} MB can be uploaded.",
+                hint="Split it, or save only the columns that matter. Whoever hosts the studio can raise the limit "
+                "(STUDIO_MAX_UPLOAD_MB).",
+            )
+        if not ours:
+            self._workspace.check_room(size_mb, "this file")
+        name = safe_file_name(file_name, "table")
+        id = new_id()
+        folder = self._workspace.uploads / id
+        try:
+            folder.mkdir()
+            (link_or_copy if ours else shutil.copyfile)(path, folder / name)
+        except OSError as error:
+            remove(folder)
+            raise HostError(f"The file could not be stored: {error.strerror}.") from error
+        return self._upload(self._store.add(UPLOADS, id=id, owner=owner, file_name=name, created=time.time()))
+
+    def table(self, owner: str, upload_id: str, dialect: Dialect | None = None) -> Table:
+        """The upload as a table. Raises DataError when it cannot be read."""
+        from studio.data.read import read_table
+
+        upload = self.upload(owner, upload_id)
+        return self._tables.get(
+            (upload.id, dialect), lambda: read_table(upload.path, name=upload.file_name, dialect=dialect)
+        )
+
+    def report(
+        self, owner: str, upload_id: str, roles: Roles | None = None, dialect: Dialect | None = None
+    ) -> "FileReport":
+        """What the upload is and what is wrong with it; ``roles`` None: they are guessed."""
+        from studio.data.check import inspect_table
+
+        return inspect_table(self.table(owner, upload_id, dialect), roles)
+
+    def upload(self, owner: str, upload_id: str) -> UploadRecord:
+        return self._upload(self._store.get(UPLOADS, owner, upload_id))
+
+    def sweep(self) -> None:
+        """Remove uploads that are more than a day old."""
+        for id in self._store.remove_uploads_before(time.time() - STALE_S):
+            self._workspace.discard(self._workspace.uploads / id)
+
+    # datasets
+
+    def create(
+        self, owner: str, upload_id: str, roles: Roles, name: str, dialect: Dialect | None = None
+    ) -> DatasetRecord:
+        """Make a dataset of an upload. Raises DataError; nothing is left of a dataset that could not be made."""
+        table = self.table(owner, upload_id, dialect)
+        return self._import(owner, table, roles, display_name(name, Path(table.name).stem))
+
+    def create_sample(self, owner: str, sample_id: str) -> DatasetRecord:
+        """A dataset of one of SAMPLES."""
+        from studio.data.read import read_table
+
+        sample = SAMPLE.get(sample_id)
+        if sample is None:
+            raise NotFound("There is no such sample.")
+        return self._import(owner, read_table(ASSETS / "samples" / sample.file), sample.roles, sample.label)
+
+    def list(self, owner: str) -> list[DatasetRecord]:
+        """Newest first."""
+        return [self._record(row) for row in self._store.all_of(DATASETS, owner)]
+
+    def get(self, owner: str, dataset_id: str) -> DatasetRecord:
+        return self._record(self._store.get(DATASETS, owner, dataset_id))
+
+    def rows(self, owner: str, dataset_id: str, offset: int, limit: int) -> pa.Table:
+        """At most ``limit`` (and MAX_ROWS_AT_ONCE) rows from ``offset`` on, as training will see them."""
+        record = self.get(owner, dataset_id)
+        table = self._rows.get(record.id, lambda: load_rows(record.folder))
+        return table.slice(max(0, offset), max(0, min(limit, MAX_ROWS_AT_ONCE)))
+
+    def delete(self, owner: str, dataset_id: str) -> None:
+        """Remove a dataset. Runs made from it keep their copy."""
+        self.get(owner, dataset_id)
+        if self._store.remove(DATASETS, owner, dataset_id):
+            self._workspace.discard(self._workspace.datasets / dataset_id)
+            self._rows.forget(lambda id: id == dataset_id)
+
+    def _import(self, owner: str, table: Table, roles: Roles, name: str) -> DatasetRecord:
+        from studio.data.dataset import import_dataset
+
+        id = new_id()
+        aside = self._workspace.tmp / id
+        self._workspace.check_room(table.data.nbytes / 1e6, "this dataset")
+        try:
+            import_dataset(aside, table, roles, name)
+            aside.rename(self._workspace.datasets / id)
+        except OSError as error:
+            raise HostError(f"The dataset could not be stored: {error.strerror}.") from error
+        finally:
+            remove(aside)
+        return self._record(self._store.add(DATASETS, id=id, owner=owner, name=name, created=time.time()))
+
+    def _record(self, row: Row) -> DatasetRecord:
+        folder = self._workspace.datasets / row["id"]
+        info = self._infos.get(row["id"], lambda: load_info(folder))
+        return DatasetRecord(row["id"], row["owner"], row["name"], info, folder, when(row["created"]))
+
+    def _upload(self, row: Row) -> UploadRecord:
+        path = self._workspace.uploads / row["id"] / row["file_name"]
+        return UploadRecord(row["id"], row["owner"], row["file_name"], path, when(row["created"]))

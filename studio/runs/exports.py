@@ -1,0 +1,30 @@
+"""What a person takes along."""
+
+import threading
+from pathlib import Path
+
+from studio.runs.names import safe_file_name
+from studio.runs.training_runs import Runs
+from studio.runs.workspace import Workspace, size_mb
+
+
+class Exports:
+    def __init__(self, workspace: Workspace, runs: Runs):
+        self._workspace = workspace
+        self._runs = runs
+        self._one_at_a_time = threading.Lock()
+
+    def archive(self, owner: str, run_id: str) -> Path:
+        """A zip of the tuned model, named after the run; made once, whole or not there. Raises RunError: no model."""
+        from studio.export.archive import zip_model
+
+        model = self._runs.model_folder(owner, run_id)
+        record = self._runs.get(owner, run_id)
+        out = record.folder / "export" / f"{safe_file_name(record.name, record.id).replace('.', '_')}.zip"
+
+        with self._one_at_a_time:
+            if not out.is_file():
+                needed_mb = size_mb(path for path in model.rglob("*") if path.is_file())
+                self._workspace.check_room(needed_mb, "the archive")
+                zip_model(model, out)
+        return out

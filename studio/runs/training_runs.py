@@ -1,0 +1,242 @@
+"""Runs as a person deals with them."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from studio.data.dataset import load_rows
+from studio.errors import HostError, NotFound, RunError
+from studio.evaluation.result import Verdict
+from studio.files import read_json, write_json
+from studio.runs.datasets import Datasets
+from studio.runs.feed import Feeds
+from studio.runs.indexes import Indexes, tuned_key
+from studio.runs.names import display_name, safe_file_name
+from studio.runs.queue import TrainingLane, write_run_config
+from studio.runs.records import ENDED, RunRecord, when
+from studio.runs.store import RUNS, Row, Store, new_id
+from studio.runs.supervisor import Supervisor
+from studio.runs.workspace import Workspace, link_tree, remove, size_mb
+from studio.training.bases import Base, resolve_base
+from studio.training.config import TrainConfig
+from studio.training.folder import RunFolder
+from studio.training.suggest import check_fit
+
+EXACT_CHECK_ROWS = 100_000
+"""Up to so many rows the split is made when a run is asked for, to find out before it waits in the queue."""
+ROOM_PER_WEIGHTS = 10
+"""Two checkpoints (weights and twice as much for the optimizer), one being written, and the model."""
+UNKNOWN_WEIGHTS_MB = 500
+LOG_BYTES = 256 * 1024
+ID = re.compile("[a-z0-9]{10}")
+PLAIN = (
+    "id", "owner", "name", "dataset_id", "dataset_name", "base_label", "state", "message", "hint", "attempt",
+)  # fmt: skip
+
+
+class Runs:
+    def __init__(
+        self,
+        store: Store,
+        workspace: Workspace,
+        datasets: Datasets,
+        indexes: Indexes,
+        feeds: Feeds,
+        lane: TrainingLane,
+        supervisor: Supervisor,
+    ):
+        self._store = store
+        self._workspace = workspace
+        self._datasets = datasets
+        self._indexes = indexes
+        self._feeds = feeds
+        self._lane = lane
+        self._supervisor = supervisor
+
+    def create(self, owner: str, dataset_id: str, config: TrainConfig, name: str = "") -> RunRecord:
+        """Put a training into the queue. It keeps its own copy of the dataset and, of a model tuned earlier, of that.
+
+        ``config.base_model``: an id of the catalogue, a folder, a hub name, or ``run:<id>`` (or the id alone) of one
+        of this owner's runs.
+
+        Raises:
+            ConfigError, ModelError: what does not go together, before anything is started.
+            HostError: the disk is too full.
+            NotFound: no such dataset, or no such run to start from.
+        """
+        dataset = self._datasets.get(owner, dataset_id)
+        config, earlier = self._with_earlier_run(owner, config)
+        model = None if earlier is None else self.model_folder(owner, earlier["id"])
+        full = config if model is None else config.model_copy(update={"base_model": str(model)})
+        data = load_rows(dataset.folder) if dataset.info.rows <= EXACT_CHECK_ROWS else None
+        check_fit(dataset.info, full, data)
+        base = resolve_base(full.base_model)
+        self._check_room(base, dataset.folder)
+
+        label = base.label if earlier is None else earlier["name"]
+        name = display_name(name, f"{dataset.name} with {label}")
+        id = new_id()
+        run: dict[str, Any] = {"id": id, "name": name, "dataset_name": dataset.name, "base_label": label}
+        aside = RunFolder(self._workspace.tmp / id)
+        try:
+            link_tree(dataset.folder, aside.dataset)
+            if model is not None:
+                # The folder's name is what the model is called in its child's card.
+                run["base_folder"] = f"base/{safe_file_name(label, earlier['id'])}"
+                link_tree(model, aside.path / run["base_folder"])
+            write_json(aside.run, run)
+            aside.path.rename(self._workspace.runs / id)
+        except OSError as error:
+            remove(aside.path)
+            raise HostError(f"The run's folder could not be made: {error.strerror}.") from error
+        folder = RunFolder(self._workspace.runs / id)
+        config_json = config.model_dump_json()
+        write_run_config(folder, run, config_json)
+        now = time.time()
+        row = self._store.add(
+            RUNS, id=id, owner=owner, name=name, dataset_id=dataset.id, dataset_name=dataset.name, config=config_json,
+            base_label=label, state="queued", keep=False, message="", hint="", step=0, steps=0, attempt=0,
+            created=now, queued=now, started=None, ended=None,
+        )  # fmt: skip
+        self._supervisor.wake()
+        return self._record(row, self._positions())
+
+    def list(self, owner: str) -> list[RunRecord]:
+        """Newest first."""
+        positions = self._positions()
+        return [self._record(row, positions) for row in self._store.all_of(RUNS, owner)]
+
+    def get(self, owner: str, run_id: str) -> RunRecord:
+        return self._record(self._store.get(RUNS, owner, run_id), self._positions())
+
+    def feed(self, owner: str, run_id: str, since: int = 0) -> dict[str, Any]:
+        """What to draw; see studio.runs.studio for the keys. ``since``: ``next`` of the answer before; 0: everything."""
+        row = self._store.get(RUNS, owner, run_id)
+        feed = self._feeds.of(self._folder(row).events).read(since)
+        if row["state"] in ENDED:
+            feed["eta_s"] = None
+        return {"run": run_id, "state": row["state"], "message": row["message"], "hint": row["hint"], **feed}
+
+    def log(self, owner: str, run_id: str, lines: int = 200) -> str:
+        """The last lines that the worker printed."""
+        path = self._folder(self._store.get(RUNS, owner, run_id)).log
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - LOG_BYTES))
+                text = file.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def stop(self, owner: str, run_id: str, keep: bool) -> None:
+        """End a run. ``keep``: save and judge what there is by then.
+
+        Stop after Stop and keep gives up the result. Raises RunError when the run has ended already.
+        """
+        key = {"id": self._store.get(RUNS, owner, run_id)["id"]}
+        cancelled = {"message": "Cancelled before it started.", "hint": "", "ended": time.time()}
+        done = (
+            self._store.move(RUNS, key, to="cancelled", of=("queued",), **cancelled)
+            or self._store.move(RUNS, key, to="stopping", of=("running",), keep=keep, message="")
+            or (not keep and self._store.move(RUNS, key, to="stopping", of=("stopping",), keep=False))
+        )
+        state = self._store.get(RUNS, owner, run_id)["state"]
+        if not done and state != "stopping":
+            raise RunError("This run has ended already.")
+        self._supervisor.wake()
+
+    def resume(self, owner: str, run_id: str) -> RunRecord:
+        """Go on from the last checkpoint of a run that failed or was cancelled. Raises RunError when there is none."""
+        record = self.get(owner, run_id)
+        if not record.resumable:
+            raise RunError(
+                "This run cannot go on.", hint="Only a failed or cancelled run with a checkpoint can. Start a new one."
+            )
+        again = {"keep": False, "message": "", "hint": "", "ended": None, "queued": time.time(), "attempt": 0}
+        self._store.move(RUNS, {"id": run_id}, to="queued", of=("failed", "cancelled"), **again)
+        self._supervisor.wake()
+        return self.get(owner, run_id)
+
+    def delete(self, owner: str, run_id: str) -> None:
+        """Remove a run with its model and the indexes made with it. Raises RunError while it is going on."""
+        self._store.get(RUNS, owner, run_id)
+        with self._supervisor.lock:  # not while it is being started
+            if not self._store.remove(RUNS, owner, run_id, states=("queued", *ENDED)):
+                raise RunError("This run is going on.", hint="Stop it first.")
+        self._indexes.drop(owner, model_key=tuned_key(run_id))
+        self._workspace.discard(self._workspace.runs / run_id)
+
+    def verdict(self, owner: str, run_id: str) -> Verdict | None:
+        """None: it was not judged (yet)."""
+        return Verdict.load(self._folder(self._store.get(RUNS, owner, run_id)).verdict)
+
+    def model_folder(self, owner: str, run_id: str) -> Path:
+        """Where the tuned model lies. Raises RunError when there is none."""
+        row = self._store.get(RUNS, owner, run_id)
+        folder = self._folder(row)
+        if row["state"] != "succeeded" or not folder.model.is_dir():
+            raise RunError(f"'{row['name']}' has no model.", hint="Only runs that succeeded have one.")
+        return folder.model
+
+    def base_folder(self, record: RunRecord) -> Path | None:
+        """The run's own copy of the tuned model that it started from; None: it started from another kind of model."""
+        folder = read_json(RunFolder(record.folder).run).get("base_folder")
+        return None if folder is None else record.folder / folder
+
+    def _with_earlier_run(self, owner: str, config: TrainConfig) -> tuple[TrainConfig, Row | None]:
+        """The config with an earlier run named as ``run:<id>``, and that run; (config, None) for other base models.
+
+        Folders inside the workspace are models of runs, or nobody's business.
+        """
+        name = config.base_model.strip()
+        runs = self._workspace.runs.resolve()
+        id = None
+        if name.startswith("run:"):
+            id = name.removeprefix("run:")
+        elif name.startswith(("/", ".", "~")) or Path(name).exists():
+            place = Path(name).expanduser().resolve()
+            if place.is_relative_to(runs):
+                id = place.relative_to(runs).parts[0] if place != runs else ""
+            elif place.is_relative_to(self._workspace.path.resolve()):
+                raise NotFound("There is no such model.", hint="Choose one of the list.")
+        elif ID.fullmatch(name):
+            id = name
+        if id is None:
+            return config, None
+        earlier = self._store.get(RUNS, owner, id)
+        return config.model_copy(update={"base_model": f"run:{earlier['id']}"}), earlier
+
+    def _check_room(self, base: Base, dataset: Path) -> None:
+        if base.path is None:
+            weights_mb = base.record.size_mb if base.record else UNKNOWN_WEIGHTS_MB
+        else:
+            files = [base.path] if base.path.is_file() else base.path.rglob("*.safetensors")
+            weights_mb = size_mb(files)
+        needed_mb = weights_mb * ROOM_PER_WEIGHTS + size_mb(dataset.glob("*"))
+        self._workspace.check_room(needed_mb, f"training {base.label}")
+
+    def _positions(self) -> dict[str, int]:
+        return {row["id"]: place for place, row in enumerate(self._lane.order(), 1)}
+
+    def _folder(self, row: Row) -> RunFolder:
+        return RunFolder(self._workspace.runs / row["id"])
+
+    def _record(self, row: Row, positions: dict[str, int]) -> RunRecord:
+        folder = self._folder(row)
+        over = row["state"] in ENDED
+        if over:  # what it came to is in the database: old runs' events need not be read to list them
+            at = {"phase": "done", "step": row["step"], "steps": row["steps"], "eta_s": None}
+        else:
+            at = self._feeds.of(folder.events).progress()
+        return RunRecord(
+            **{name: row[name] for name in PLAIN},
+            config=TrainConfig.model_validate_json(row["config"]),
+            **at,
+            created=when(row["created"]),
+            started=when(row["started"]),
+            ended=when(row["ended"]),
+            folder=folder.path,
+            position=positions.get(row["id"]),
+            resumable=row["state"] in ("failed", "cancelled") and any(folder.checkpoints.glob("*/manifest.json")),
+        )
