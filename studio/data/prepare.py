@@ -1,0 +1,285 @@
+"""From a table and its roles to the rows that training sees, with a reason for every row left out."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from studio.data.table import Roles, RowNote, Table
+from studio.errors import DataError
+
+MAX_NEGATIVES = 10
+NUMBER = r"^[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?$"
+MISSING = ("", "nan", "null", "none", "na", "n/a", "-", "?")
+"""What a score or label that is not there looks like, lower case."""
+TRUE = ("true", "yes", "y", "t", "ja", "oui", "sí", "si", "sim", "да", "是")
+FALSE = ("false", "no", "n", "f", "nein", "non", "não", "нет", "否")
+REASONS = {
+    "anchor": "anchor is empty",
+    "positive": "positive is empty",
+    "negative": "a negative is empty",
+    "score": "score is missing",
+    "label": "label is missing",
+}
+DUPLICATE = "the same row again"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """``data``: the columns that dataset.py names. Every row of the table is in it or in ``dropped``."""
+
+    data: pa.Table
+    format: str
+    dropped: dict[str, tuple[RowNote, ...]]
+    """Reason -> rows left out."""
+    score_scale: tuple[float, float] | None = None
+    """Lowest and highest value of the scale that scores were normalised from."""
+    notes: tuple[str, ...] = ()
+    """What else was done to the rows, in sentences."""
+
+
+def prepare(table: Table, roles: Roles) -> Prepared:
+    """Texts stripped, scores in [0, 1], labels 0 or 1; rows that cannot be used left out.
+
+    Raises:
+        DataError: roles that make no format, a column that is missing or has two roles, labels that are not 0/1, scores
+            that are not numbers, a role that is empty in every row, no rows left.
+    """
+    chosen = check_roles(table, roles)
+    notes: list[str] = []
+    source = table.data.select(list(dict.fromkeys(chosen.values()))).append_column("\0row", table.rows)
+    source = _one_positive_a_row(source, roles, notes)
+    rows = source["\0row"].combine_chunks()
+
+    columns: dict[str, pa.Array] = {}
+    for role in ("anchor", "positive"):
+        columns[role] = _texts(source[chosen[role]], role, chosen[role])
+    columns |= _negatives(source, roles, notes)
+    scale = None
+    if roles.score:
+        columns["score"], scale = _scores(source[roles.score], roles.score, rows)
+    if roles.label:
+        columns["label"] = _labels(source[roles.label], roles.label, rows)
+
+    reason = np.full(len(rows), "", dtype=object)
+    for role, values in columns.items():
+        empty = values.is_null().to_numpy(zero_copy_only=False)
+        if empty.all():
+            column = chosen.get(role, chosen.get("negative", ""))
+            raise DataError(
+                f"The column '{column}' ({role.replace('_', ' ')}) is empty in every row.",
+                hint="Choose another column.",
+            )
+        reason[empty & (reason == "")] = REASONS[role.split("_")[0]]
+    first = _first_equal(columns, np.flatnonzero(reason == ""))
+    again = first >= 0
+    reason[again] = DUPLICATE
+
+    dropped = _notes(reason, rows, first)
+    keep = reason == ""
+    if not keep.any():
+        told = "; ".join(f"{len(found):,} rows: {why}" for why, found in dropped.items())
+        raise DataError(f"No row is left to train on ({told}).", hint="Choose other columns, or complete the table.")
+    data = pa.table({**columns, "row": rows}).filter(pa.array(keep)).combine_chunks()
+    return Prepared(data, roles.format or "", dropped, scale, tuple(notes))
+
+
+def check_roles(table: Table, roles: Roles) -> dict[str, str]:
+    """Role -> column. Raises DataError unless the roles make a format with columns of this table."""
+    chosen = roles.columns
+    for role, column in chosen.items():
+        if column not in table.columns:
+            raise DataError(
+                f"There is no column '{column}' (given as {role.replace('_', ' ')}).",
+                hint=f"Columns are: {', '.join(table.columns[:30])}.",
+            )
+    by_column: dict[str, str] = {}
+    for role, column in chosen.items():
+        if column in by_column:
+            raise DataError(
+                f"The column '{column}' was chosen twice: as {by_column[column].replace('_', ' ')} and as "
+                f"{role.replace('_', ' ')}.",
+                hint="Choose a different column for each role.",
+            )
+        by_column[column] = role
+    if roles.format is None:
+        raise no_format(table, roles)
+    return chosen
+
+
+def no_format(table: Table, roles: Roles) -> DataError:
+    """The error for roles that make no format, in words that help."""
+    if len(table.columns) == 1:
+        return DataError(
+            f"The table has one column only ('{table.columns[0]}'): two texts a row are needed.",
+            hint="Add a column with the text that belongs to each, for example an answer, a description or a topic.",
+        )
+    if roles.anchor is None and roles.positive is None:
+        return DataError(
+            "No column was found that holds texts.", hint="Choose a column for anchor and one for positive."
+        )
+    if roles.anchor is None or roles.positive is None:
+        have, lack = ("anchor", "positive") if roles.positive is None else ("positive", "anchor")
+        return DataError(
+            f"Two texts a row are needed: '{roles.columns[have]}' is the {have}, no column is the {lack}.",
+            hint=f"Choose a column for {lack}.",
+        )
+    extra = [name for name in ("negative", "negative_1", "score", "label") if name in roles.columns]
+    named = " and ".join(name.removesuffix("_1") for name in extra)
+    return DataError(
+        f"Rows cannot have {named} at once: no loss learns from both.",
+        hint="Keep one of them and take the others away.",
+    )
+
+
+def _one_positive_a_row(source: pa.Table, roles: Roles, notes: list[str]) -> pa.Table:
+    """A list of positives becomes as many rows, all with the number of the row they came from."""
+    column = source[roles.positive]
+    if not pa.types.is_list(column.type):
+        return source
+    lists = column.combine_chunks()
+    # A null or empty list keeps its row, which is then dropped with a reason.
+    counts = np.maximum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(), 1)
+    if counts.max(initial=1) > 1:
+        notes.append(
+            f"'{roles.positive}' holds lists: each positive of a row became a row of its own "
+            f"({len(lists):,} rows of the file make {int(counts.sum()):,})."
+        )
+    parent = np.repeat(np.arange(len(lists)), counts)
+    within = np.arange(len(parent)) - np.repeat(np.cumsum(counts) - counts, counts)
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    offsets = lists.offsets.to_numpy()[:-1]
+    place = pa.array(offsets[parent] + within, mask=within >= lengths[parent])
+    texts = lists.values.take(place)
+    source = source.take(pa.array(parent))
+    return source.set_column(source.column_names.index(roles.positive), roles.positive, texts)
+
+
+def _texts(column: pa.ChunkedArray | pa.Array, role: str, name: str) -> pa.Array:
+    """Stripped texts; empty ones are null."""
+    if pa.types.is_list(column.type):
+        raise DataError(
+            f"The column '{name}' ({role}) holds lists of texts.", hint="Choose a column with one text a row."
+        )
+    texts = pc.utf8_trim_whitespace(column)
+    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+
+
+def _negatives(source: pa.Table, roles: Roles, notes: list[str]) -> dict[str, pa.Array]:
+    found: list[pa.Array] = []
+    for name in roles.negatives:
+        column = source[name]
+        found += (
+            _from_lists(column, name, notes) if pa.types.is_list(column.type) else [_texts(column, "negative", name)]
+        )
+    if len(found) > MAX_NEGATIVES:
+        notes.append(f"A row has {len(found)} negatives; the first {MAX_NEGATIVES} are used.")
+        found = found[:MAX_NEGATIVES]
+    if len(found) == 1:
+        return {"negative": found[0]}
+    return {f"negative_{i}": texts for i, texts in enumerate(found, 1)}
+
+
+def _from_lists(column: pa.ChunkedArray, name: str, notes: list[str]) -> list[pa.Array]:
+    """Columns of a list column: as many as every row that has any can fill."""
+    lists = [[text for text in map(str.strip, items or ()) if text] for items in column.to_pylist()]
+    lengths = {len(items) for items in lists if items}
+    if not lengths:
+        raise DataError(f"The column '{name}' (negative) is empty in every row.", hint="Choose another column.")
+    use = min(min(lengths), MAX_NEGATIVES)
+    if use < max(lengths):
+        notes.append(f"'{name}' holds up to {max(lengths)} negatives a row; the first {use} of each row are used.")
+    return [pa.array([items[i] if items else None for items in lists], pa.string()) for i in range(use)]
+
+
+def _present(column: pa.ChunkedArray, role: str, name: str) -> pa.Array:
+    """Trimmed; null where there is nothing."""
+    texts = _texts(column, role, name)
+    missing = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(MISSING))
+    return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
+
+
+def _wrong(texts: pa.Array, right: pa.Array, rows: pa.Array, what: str, name: str, hint: str) -> None:
+    """Raises DataError when a value that is present is not right; names the first and counts them."""
+    wrong = pc.and_(pc.is_valid(texts), pc.invert(pc.fill_null(right, False)))
+    count = pc.sum(wrong).as_py() or 0
+    if count:
+        at = pc.index(wrong, True).as_py()
+        value = texts[at].as_py()
+        shown = value if len(value) <= 60 else value[:57] + "..."
+        others = f" So are {count - 1:,} other rows." if count > 2 else " So is 1 other row." if count == 2 else ""
+        raise DataError(f"Row {rows[at].as_py()}: '{name}' is '{shown}', which is {what}.{others}", hint=hint)
+
+
+def _scores(column: pa.ChunkedArray, name: str, rows: pa.Array) -> tuple[pa.Array, tuple[float, float]]:
+    texts = _present(column, "score", name)
+    hint = "Correct the values, or choose another column for the score (or none)."
+    _wrong(texts, pc.match_substring_regex(texts, NUMBER), rows, "not a number", name, hint)
+    values = pc.cast(pc.replace_substring(texts, ",", "."), pa.float64())
+    _wrong(texts, pc.is_finite(values), rows, "not a number that can be used", name, hint)
+    if values.null_count == len(values):
+        return values, (0.0, 1.0)
+    scale = score_scale(pc.min(values).as_py(), pc.max(values).as_py())
+    low, high = scale
+    return pc.divide(pc.subtract(values, low), (high - low) or 1.0), scale
+
+
+def score_scale(low: float, high: float) -> tuple[float, float]:
+    """The scale that scores from ``low`` to ``high`` are most likely on; the two themselves when it is no usual one."""
+    if low >= -1 and high <= 1:
+        return (0.0, 1.0) if low >= 0 else (-1.0, 1.0)
+    if low >= 0:
+        for top, reached in ((5, 4), (10, 8), (100, 50)):
+            # A scale that is used only in its lower part is more likely another one.
+            if reached < high <= top:
+                return (1.0 if top == 5 and low >= 1 else 0.0, float(top))
+    return (float(low), float(high))
+
+
+def _labels(column: pa.ChunkedArray, name: str, rows: pa.Array) -> pa.Array:
+    texts = _present(column, "label", name)
+    lower = pc.utf8_lower(texts)
+    number = pc.if_else(pc.match_substring_regex(texts, NUMBER), texts, pa.scalar(None, pa.string()))
+    number = pc.cast(pc.replace_substring(number, ",", "."), pa.float64())
+    true, false = (
+        pc.or_(pc.is_in(lower, value_set=pa.array(words)), pc.fill_null(pc.equal(number, value), False))
+        for words, value in ((TRUE, 1.0), (FALSE, 0.0))
+    )
+    values = [v for v in pc.unique(texts).to_pylist() if v is not None]
+    seen = f"The column has {', '.join(sorted(values)[:6])}. " if len(values) <= 6 else ""
+    hint = f"{seen}A label is 1 (or true, yes) when the texts belong together and 0 (false, no) when not. Correct the values, choose the column as score, or choose another."
+    if values and all(re.fullmatch(NUMBER, v) is None for v in values):
+        hint = hint.replace(" choose the column as score,", "")
+    _wrong(texts, pc.or_(true, false), rows, "neither 0 nor 1", name, hint)
+    return pc.if_else(pc.is_valid(texts), pc.cast(true, pa.int64()), pa.scalar(None, pa.int64()))
+
+
+def _first_equal(columns: dict[str, pa.Array], among: np.ndarray) -> np.ndarray:
+    """For each row the position of an earlier row that is equal in every column, -1 when there is none."""
+    total = len(next(iter(columns.values())))
+    code = np.zeros(len(among), dtype=np.int64)
+    for values in columns.values():
+        part = values.take(pa.array(among)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+        # Codes stay below the number of rows squared, so that they never overflow.
+        code = np.unique(code * (int(part.max(initial=0)) + 1) + part, return_inverse=True)[1]
+    _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
+    equal = np.full(total, -1, dtype=np.int64)
+    again = first[inverse] != np.arange(len(among))
+    equal[among[again]] = among[first[inverse[again]]]
+    return equal
+
+
+def _notes(reason: np.ndarray, rows: pa.Array, first: np.ndarray) -> dict[str, tuple[RowNote, ...]]:
+    numbers = rows.to_numpy()
+    dropped = {}
+    for why in (*dict.fromkeys(REASONS.values()), DUPLICATE):
+        at = np.flatnonzero(reason == why)
+        if len(at):
+            dropped[why] = tuple(
+                RowNote(int(numbers[i]), f"the same as row {numbers[first[i]]}" if why == DUPLICATE else why)
+                for i in at
+            )
+    return dropped
