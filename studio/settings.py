@@ -16,6 +16,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(7860, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    allowed_hosts: str = Field(
+        "", description="More host names that the server answers to, separated by commas, e.g. behind a proxy."
+    )
     workspace: Path = Field(Path("workspace"), description="Folder that holds everything: database, datasets, runs.")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite inside the workspace.")
     max_upload_mb: int = Field(1024, ge=1, description="Largest file that can be uploaded, in megabytes.")

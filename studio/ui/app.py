@@ -1,0 +1,46 @@
+"""The page: five tabs over one studio."""
+
+from typing import Any
+
+import gradio as gr
+
+from studio.settings import Settings
+from studio.ui import data, runs, search, start, train
+from studio.ui.shell import TABS, Shell
+from studio.ui.theme import STATIC
+
+LABELS = {"start": "Start", "data": "Data", "train": "Train", "runs": "Runs", "search": "Search"}
+
+
+def build_app(studio: Any, settings: Settings) -> gr.Blocks:
+    """The page of ``studio`` (see studio.runs.studio). Imports no torch.
+
+    Tabs are built first and wired afterwards, from the last to the first: each hands over to those after it.
+    """
+    with gr.Blocks(title="Sentence Studio", analytics_enabled=False, fill_width=True) as page:
+        logo = STATIC.joinpath("logo.svg").read_text(encoding="utf-8")
+        gr.HTML(f'<header class="brand">{logo}<b>Sentence Studio</b></header>', elem_id="brand")
+        ids = [gr.Textbox(visible=False, elem_id=f"chosen-{name}") for name in ("dataset", "run", "corpus")]
+        with gr.Tabs(elem_id="tabs") as tabs:
+            shell = Shell(studio, settings, page, tabs, *ids)
+            built, items = {}, {}
+            for name, module in zip(TABS, (start, data, train, runs, search), strict=True):
+                with gr.Tab(LABELS[name], id=name, elem_id=f"tab-{name}") as items[name]:
+                    built[name] = module.build(shell)
+        built["search"].wire(items["search"])
+        built["runs"].wire(built["search"])
+        built["train"].wire()
+        built["data"].wire(built["train"])
+        built["start"].wire(built["data"])
+        open_asked_tab(page, tabs)
+    return page
+
+
+def open_asked_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:
+    """Open the tab that the page's address names."""
+
+    def opened(request: gr.Request) -> Any:
+        tab = request.query_params.get("tab")
+        return gr.Tabs(selected=tab) if tab in TABS else gr.skip()
+
+    page.load(opened, None, tabs, show_progress="hidden", concurrency_limit=None, api_visibility="private")

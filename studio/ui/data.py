@@ -1,0 +1,393 @@
+"""Data: bring a table, see how it was read and what is wrong with it, say what its columns are for, keep it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from studio.catalog.formats import ROLES
+from studio.data.table import Dialect, Roles
+from studio.errors import DataError
+from studio.ui import dataview, html
+from studio.ui.handlers import any_of, on, owner_of
+from studio.ui.shell import Shell, asked, go, remember
+from studio.ui.train import TrainTab
+
+FILE_TYPES = [".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx"]
+AUTO = ""
+"""Value of a dropdown that leaves a choice to the reader."""
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252", "iso8859-15", "cp1250", "cp1251", "gb18030", "shift_jis")
+DELIMITERS = (("comma", ","), ("semicolon", ";"), ("tab", "\t"), ("vertical bar", "|"))
+QUOTES = (('double quote "', '"'), ("single quote '", "'"))
+HEADERS = (("first row holds the names", "yes"), ("no header, first row is data", "no"))
+ROLE_HELP = {role.id: role for role in ROLES}
+PAGE_ROWS = 50
+EMPTY = """
+<div class="blank"><b>No table yet</b><p>Upload one, or choose a dataset. Good tables to start with: questions and their
+answers, titles and their texts, pairs of sentences with a rating.</p></div>
+"""
+
+
+@dataclass(frozen=True)
+class DataTab:
+    shell: Shell
+    file: gr.File
+    chosen: gr.Dropdown
+    upload_id: gr.State
+    upload_panel: gr.Column
+    dialect_line: gr.HTML
+    encoding: gr.Dropdown
+    delimiter: gr.Dropdown
+    quote: gr.Dropdown
+    header: gr.Dropdown
+    sheet: gr.Dropdown
+    anchor: gr.Dropdown
+    positive: gr.Dropdown
+    negatives: gr.Dropdown
+    score: gr.Dropdown
+    label: gr.Dropdown
+    format_line: gr.HTML
+    report: gr.HTML
+    rows_panel: gr.Column
+    rows: gr.HTML
+    offset: gr.State
+    earlier: gr.Button
+    later: gr.Button
+    where: gr.HTML
+    name: gr.Textbox
+    save: gr.Button
+    save_row: gr.Row
+    proceed_row: gr.Row
+    proceed: gr.Button
+    delete: gr.Button
+    delete_row: gr.Row
+    really: gr.Button
+    keep: gr.Button
+    empty: gr.HTML
+    notice: gr.HTML
+
+    @property
+    def dialect_inputs(self) -> list[Any]:
+        return [self.encoding, self.delimiter, self.quote, self.header, self.sheet]
+
+    @property
+    def role_inputs(self) -> list[Any]:
+        return [self.anchor, self.positive, self.negatives, self.score, self.label]
+
+    @property
+    def panels(self) -> list[Any]:
+        """Outputs of :meth:`_panels`."""
+        return [self.upload_panel, self.rows_panel, self.save_row, self.proceed_row, self.delete_row, self.empty]
+
+    @property
+    def page_of_rows(self) -> list[Any]:
+        """Outputs of :meth:`_page`."""
+        return [self.rows, self.offset, self.earlier, self.later, self.where]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Outputs of :meth:`show`: a kept dataset, or nothing chosen."""
+        return [self.chosen, self.report, *self.page_of_rows, *self.panels]
+
+    @property
+    def upload_outputs(self) -> list[Any]:
+        """Outputs of :meth:`_upload_view`."""
+        return [
+            self.dialect_line,
+            self.sheet,
+            *self.role_inputs,
+            self.format_line,
+            self.report,
+            *self.page_of_rows,
+            self.save,
+        ]
+
+    @staticmethod
+    def _panels(view: str) -> tuple[Any, ...]:
+        """``view``: ``upload``, ``dataset`` or ``nothing``."""
+        upload, dataset = view == "upload", view == "dataset"
+        shown = (upload, upload or dataset, upload, dataset, False, not (upload or dataset))
+        return tuple(gr.update(visible=visible) for visible in shown)
+
+    def _page(self, rows: Any, offset: int, total: int) -> tuple[Any, ...]:
+        """One page of ``rows`` (already cut to it), standing at ``offset`` of ``total``."""
+        last = min(offset + PAGE_ROWS, total)
+        return (
+            dataview.preview(rows),
+            offset,
+            gr.update(interactive=offset > 0),
+            gr.update(interactive=last < total),
+            f'<p class="fine">Rows {offset + 1:,} to {last:,} of {total:,}</p>' if total else "",
+        )
+
+    # A kept dataset
+
+    def show(self, dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
+        """Everything about a kept dataset; '' or one that is gone shows the empty page."""
+        owner = owner_of(request)
+        records = self.shell.studio.datasets.list(owner)
+        choices = [(dataview.dataset_label(record), record.id) for record in records]
+        known = {record.id: record for record in records}
+        if dataset_id not in known:
+            update = gr.update(choices=choices, value=None)
+            return update, "", *self._page(None, 0, 0), *self._panels("nothing")
+        record = known[dataset_id]
+        rows = self.shell.studio.datasets.rows(owner, dataset_id, 0, dataview.LENGTH_ROWS)
+        update = gr.update(choices=choices, value=dataset_id)
+        page = self._page(rows.slice(0, PAGE_ROWS), 0, record.info.rows)
+        return update, dataview.dataset_report(record, rows), *page, *self._panels("dataset")
+
+    def turn(self, step: int) -> Callable:
+        """A handler that turns the preview by ``step`` pages."""
+
+        def turned(
+            upload_id: str, dataset_id: str, offset: int,
+            encoding: str, delimiter: str, quote: str, header: str, sheet: str,
+            anchor: str, positive: str, negatives: list[str], score: str, label: str, request: gr.Request,
+        ) -> tuple[Any, ...]:  # fmt: skip
+            owner, at = owner_of(request), max(0, offset + step * PAGE_ROWS)
+            datasets = self.shell.studio.datasets
+            if not upload_id:
+                total = datasets.get(owner, dataset_id).info.rows
+                return self._page(datasets.rows(owner, dataset_id, at, PAGE_ROWS), at, total)
+            dialect = _dialect(encoding, delimiter, quote, header, sheet)
+            report = datasets.report(owner, upload_id, _roles(anchor, positive, negatives, score, label), dialect)
+            data = report.prepared.data if report.prepared is not None else None
+            total = 0 if data is None else len(data)
+            return self._page(None if data is None else data.slice(at, PAGE_ROWS), at, total)
+
+        return turned
+
+    def remove(self, dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
+        self.shell.studio.datasets.delete(owner_of(request), dataset_id)
+        return "", *self.show("", request)
+
+    # An upload that is not kept yet
+
+    def bring(self, path: str, request: gr.Request) -> tuple[Any, ...]:
+        """A file arrived: take it in, guess everything, show it."""
+        owner = owner_of(request)
+        name = Path(path).name
+        upload = self.shell.studio.datasets.stage(owner, Path(path), name)
+        view = self._upload_view(owner, upload.id, None, None)
+        fresh = (gr.update(value=AUTO),) * 4
+        title = Path(upload.file_name).stem.replace("_", " ")
+        return upload.id, "", gr.update(value=None), *fresh, *view, title, *self._panels("upload")
+
+    def reread(
+        self, upload_id: str, encoding: str, delimiter: str, quote: str, header: str, sheet: str, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """Another dialect: columns may change, so roles are guessed again."""
+        return self._upload_view(
+            owner_of(request), upload_id, _dialect(encoding, delimiter, quote, header, sheet), None
+        )
+
+    def recheck(
+        self, upload_id: str, encoding: str, delimiter: str, quote: str, header: str, sheet: str,
+        anchor: str, positive: str, negatives: list[str], score: str, label: str, request: gr.Request,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """Other roles."""
+        dialect = _dialect(encoding, delimiter, quote, header, sheet)
+        roles = _roles(anchor, positive, negatives, score, label)
+        return self._upload_view(owner_of(request), upload_id, dialect, roles)
+
+    def _upload_view(self, owner: str, upload_id: str, dialect: Dialect | None, roles: Roles | None) -> tuple[Any, ...]:
+        if not upload_id:
+            raise DataError("There is no table to look at.", hint="Upload one first.")
+        report = self.shell.studio.datasets.report(owner, upload_id, roles, dialect)
+        columns = report.table.columns
+        one = [("not used", AUTO), *((name, name) for name in columns)]
+        chosen = report.roles
+        data = None if report.prepared is None else report.prepared.data
+        total = 0 if data is None else len(data)
+        sheet = report.table.dialect.sheet
+        return (
+            dataview.dialect_line(report),
+            gr.update(visible=sheet is not None, choices=dataview.sheets(report), value=sheet),
+            gr.update(choices=one, value=chosen.anchor or AUTO),
+            gr.update(choices=one, value=chosen.positive or AUTO),
+            gr.update(choices=list(columns), value=list(chosen.negatives)),
+            gr.update(choices=one, value=chosen.score or AUTO),
+            gr.update(choices=one, value=chosen.label or AUTO),
+            dataview.format_line(chosen),
+            dataview.upload_report(report),
+            *self._page(None if data is None else data.slice(0, PAGE_ROWS), 0, total),
+            gr.update(interactive=data is not None),
+        )
+
+    def keep_upload(self, owner: str, upload_id: str, name: str, roles: Roles, dialect: Dialect | None) -> Any:
+        """Make the upload a dataset; returns its record."""
+        if not upload_id:
+            raise DataError("There is no table to save.", hint="Upload one first.")
+        if not name.strip():
+            raise DataError("The dataset has no name.", hint="Give it one that you will know again.")
+        return self.shell.studio.datasets.create(owner, upload_id, roles, name.strip(), dialect)
+
+    def nothing(self, request: gr.Request) -> tuple[Any, ...]:
+        """The upload was taken away again."""
+        return "", *self.show("", request)
+
+    def choose(self, dataset_id: str | None, request: gr.Request) -> tuple[Any, ...]:
+        return dataset_id or "", "", None, *self.show(dataset_id or "", request)
+
+    def load(self, request: gr.Request) -> tuple[Any, ...]:
+        dataset_id = asked(request, "dataset")
+        return dataset_id, *self.show(dataset_id, request)
+
+    def wire(self, train: TrainTab) -> None:
+        shell = self.shell
+        form = [*self.dialect_inputs, *self.role_inputs]
+        brought = on(
+            self.file.upload, self.bring, [self.file],
+            [self.upload_id, shell.dataset, self.chosen, *self.dialect_inputs[:4], *self.upload_outputs, self.name, *self.panels],
+            self.notice, show_progress="minimal", show_progress_on=[self.notice],
+        )  # fmt: skip
+        remember(brought, dataset=shell.dataset)
+        on(self.file.clear, self.nothing, [], [self.upload_id, *self.outputs], self.notice)
+        on(
+            any_of(*(widget.input for widget in self.dialect_inputs)), self.reread, [self.upload_id, *self.dialect_inputs],
+            self.upload_outputs, self.notice, trigger_mode="always_last",
+        )  # fmt: skip
+        on(
+            any_of(*(widget.input for widget in self.role_inputs)), self.recheck, [self.upload_id, *form],
+            self.upload_outputs, self.notice, trigger_mode="always_last",
+        )  # fmt: skip
+        for button, step in ((self.earlier, -1), (self.later, 1)):
+            inputs = [self.upload_id, shell.dataset, self.offset, *form]
+            on(button.click, self.turn(step), inputs, self.page_of_rows, self.notice)
+
+        def keep_and_go(
+            upload_id: str, name: str, encoding: str, delimiter: str, quote: str, header: str, sheet: str,
+            anchor: str, positive: str, negatives: list[str], score: str, label: str, request: gr.Request,
+        ) -> tuple[Any, ...]:  # fmt: skip
+            dialect = _dialect(encoding, delimiter, quote, header, sheet)
+            roles = _roles(anchor, positive, negatives, score, label)
+            record = self.keep_upload(owner_of(request), upload_id, name, roles, dialect)
+            shown = self.show(record.id, request)
+            return go("train"), record.id, "", None, *shown, *train.show(record.id, request)
+
+        def proceed(dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
+            return go("train"), *train.show(dataset_id, request)
+
+        kept = on(
+            self.save.click, keep_and_go, [self.upload_id, self.name, *form],
+            [shell.tabs, shell.dataset, self.upload_id, self.file, *self.outputs, *train.outputs], self.notice,
+            show_progress="minimal", show_progress_on=[self.notice],
+        )  # fmt: skip
+        remember(kept, dataset=shell.dataset)
+        gone_on = on(self.proceed.click, proceed, [shell.dataset], [shell.tabs, *train.outputs], self.notice)
+        remember(gone_on, dataset=shell.dataset)
+        chosen = on(
+            self.chosen.input, self.choose, [self.chosen],
+            [shell.dataset, self.upload_id, self.file, *self.outputs], self.notice,
+        )  # fmt: skip
+        remember(chosen, dataset=shell.dataset)
+        on(self.delete.click, lambda: gr.update(visible=True), [], [self.delete_row], self.notice)
+        on(self.keep.click, lambda: gr.update(visible=False), [], [self.delete_row], self.notice)
+        removed = on(self.really.click, self.remove, [shell.dataset], [shell.dataset, *self.outputs], self.notice)
+        remember(removed, dataset=shell.dataset)
+        on(shell.page.load, self.load, [], [shell.dataset, *self.outputs], self.notice)
+
+
+def _dialect(encoding: str, delimiter: str, quote: str, header: str, sheet: str | None) -> Dialect | None:
+    """What a person overrides; None when nothing."""
+    if not (encoding or delimiter or quote or header or sheet):
+        return None
+    return Dialect(
+        kind="",
+        encoding=encoding or None,
+        delimiter=delimiter or None,
+        quote=quote or None,
+        header=None if not header else header == "yes",
+        sheet=sheet or None,
+    )
+
+
+def _roles(anchor: str, positive: str, negatives: list[str] | None, score: str, label: str) -> Roles:
+    return Roles(anchor or None, positive or None, tuple(negatives or ()), score or None, label or None)
+
+
+def build(shell: Shell) -> DataTab:
+    gr.HTML(html.heading("Data", "One row is one example. The order of the columns and their names do not matter."))
+    with gr.Row(elem_id="data-sources", equal_height=True):
+        with gr.Column(scale=3, min_width=300):
+            file = gr.File(
+                label="Upload a table: CSV, TSV, JSONL, JSON, Parquet or Excel",
+                file_types=FILE_TYPES, height=132, elem_id="data-upload",
+            )  # fmt: skip
+        with gr.Column(scale=2, min_width=280):
+            chosen = gr.Dropdown(
+                [], value=None, label="Or choose one of your datasets", info="Tables that you saved before, and samples.",
+                elem_id="data-dataset", interactive=True,
+            )  # fmt: skip
+    notice = gr.HTML(elem_id="data-notice")
+    empty = gr.HTML(EMPTY, elem_id="data-empty")
+
+    with gr.Column(visible=False, elem_id="data-upload-panel", elem_classes="panel") as upload_panel:
+        gr.HTML(html.section("How the file was read"))
+        dialect_line = gr.HTML(elem_id="data-dialect")
+        with gr.Accordion("Read it differently", open=False, elem_id="data-dialect-form"), gr.Row():
+            encoding = _override("Encoding", [(name, name) for name in ENCODINGS], "data-encoding")
+            delimiter = _override("Separator", list(DELIMITERS), "data-delimiter")
+            quote = _override("Quoting", list(QUOTES), "data-quote")
+            header = _override("Header", list(HEADERS), "data-header")
+            sheet = gr.Dropdown([], label="Sheet", elem_id="data-sheet", visible=False, min_width=150, interactive=True)
+        gr.HTML(
+            html.section("What the columns are for", "Guessed from names and content; correct it where it is wrong.")
+        )
+        with gr.Row(elem_id="data-roles"):
+            anchor = _role("anchor")
+            positive = _role("positive")
+            negatives = gr.Dropdown(
+                [], value=[], multiselect=True, label="Negatives", info=html.text(ROLE_HELP["negative"].help),
+                elem_id="data-negatives", min_width=180, interactive=True,
+            )  # fmt: skip
+            score = _role("score")
+            label = _role("label")
+        format_line = gr.HTML(elem_id="data-format")
+    report = gr.HTML(elem_id="data-report")
+    with gr.Column(visible=False, elem_id="data-rows-panel") as rows_panel:
+        gr.HTML(html.section("The rows as training will see them"))
+        rows = gr.HTML(elem_id="data-rows")
+        with gr.Row(elem_classes="pager"):
+            where = gr.HTML(elem_id="data-where")
+            earlier = gr.Button("Earlier rows", size="sm", elem_id="data-earlier", scale=0, min_width=120)
+            later = gr.Button("Later rows", size="sm", elem_id="data-later", scale=0, min_width=120)
+    with gr.Row(visible=False, elem_id="data-save-row", elem_classes="actions") as save_row:
+        name = gr.Textbox(label="Name of the dataset", elem_id="data-name", scale=1, min_width=220, max_lines=1)
+        save = gr.Button(
+            "Save dataset and continue", variant="primary", size="lg", elem_id="data-save", scale=0, min_width=260
+        )
+    with gr.Row(visible=False, elem_id="data-proceed-row", elem_classes="actions") as proceed_row:
+        proceed = gr.Button(
+            "Continue to training", variant="primary", size="lg", elem_id="data-proceed", scale=0, min_width=220
+        )
+        delete = gr.Button("Delete dataset", size="lg", elem_id="data-delete", scale=0, min_width=150)
+    with gr.Row(visible=False, elem_id="data-delete-row", elem_classes="actions") as delete_row:
+        gr.HTML(html.notice("Delete this dataset for good?", "Runs that used it keep their own copy.", "warning"))
+        really = gr.Button("Delete it", variant="stop", elem_id="data-really", scale=0, min_width=120)
+        keep = gr.Button("Keep it", elem_id="data-keep", scale=0, min_width=120)
+    return DataTab(
+        shell=shell, file=file, chosen=chosen, upload_id=gr.State(""), upload_panel=upload_panel, dialect_line=dialect_line,
+        encoding=encoding, delimiter=delimiter, quote=quote, header=header, sheet=sheet, anchor=anchor, positive=positive,
+        negatives=negatives, score=score, label=label, format_line=format_line, report=report, rows_panel=rows_panel,
+        rows=rows, offset=gr.State(0), earlier=earlier, later=later, where=where, name=name, save=save, save_row=save_row,
+        proceed_row=proceed_row, proceed=proceed, delete=delete, delete_row=delete_row, really=really, keep=keep,
+        empty=empty, notice=notice,
+    )  # fmt: skip
+
+
+def _override(label: str, choices: list[tuple[str, str]], elem_id: str) -> gr.Dropdown:
+    return gr.Dropdown(
+        [("as detected", AUTO), *choices], value=AUTO, label=label, elem_id=elem_id, min_width=150, interactive=True
+    )
+
+
+def _role(role_id: str) -> gr.Dropdown:
+    role = ROLE_HELP[role_id]
+    return gr.Dropdown(
+        [("not used", AUTO)], value=AUTO, label=role.label, info=html.text(role.help), elem_id=f"data-{role_id}",
+        min_width=180, interactive=True,
+    )  # fmt: skip

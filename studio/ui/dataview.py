@@ -1,0 +1,155 @@
+"""What the Data tab shows of a table or dataset, as HTML. No Gradio here."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from studio.catalog.formats import FORMAT, ROLES
+from studio.catalog.models import DEFAULT_MODEL
+from studio.data.table import Roles
+from studio.training.bases import limits, resolve_base
+from studio.ui import html, plots
+from studio.ui.records import format_label
+
+LENGTH_ROWS = 2000
+"""Rows that text lengths are taken from."""
+DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "space", ":": "colon"}
+KIND_NAMES = {"csv": "Delimited text", "jsonl": "JSON lines", "json": "JSON", "parquet": "Parquet", "excel": "Excel"}
+ROLE_LABELS = {role.id: role.label for role in ROLES}
+
+
+def dataset_label(record: Any) -> str:
+    return f"{record.name} - {record.info.rows:,} rows, {format_label(record.info.format).lower()}"
+
+
+def role_label(column: str) -> str:
+    """``negative_2`` -> ``Negative 2``."""
+    role, _, number = column.partition("_")
+    return f"{ROLE_LABELS.get(role, column)} {number}".strip()
+
+
+def preview(rows: pa.Table | None) -> str:
+    """Rows as training will see them, under their roles."""
+    if rows is None or not len(rows):
+        return ""
+    names = [name for name in rows.column_names if name != "row"]
+    values = [[row[name] for name in names] for row in rows.to_pylist()]
+    numbers = rows["row"].to_pylist() if "row" in rows.column_names else None
+    return html.table([role_label(name) for name in names], values, numbers)
+
+
+def dialect_line(report: Any) -> str:
+    """How the file was read, in one line."""
+    dialect, parts = report.table.dialect, []
+    parts.append(KIND_NAMES[dialect.kind])
+    if dialect.encoding:
+        parts.append(dialect.encoding.upper().replace("-SIG", " with a byte-order mark"))
+    if dialect.delimiter:
+        parts.append(f"separated by {DELIMITER_NAMES.get(dialect.delimiter, repr(dialect.delimiter))}")
+    if dialect.kind == "csv":
+        parts.append(f"quoted with {dialect.quote}" if dialect.quote else "no quoting")
+    if dialect.header is not None:
+        parts.append("first row holds the column names" if dialect.header else "no header row")
+    if dialect.sheet:
+        parts.append(f"sheet {dialect.sheet}")
+    shown = " <i>&middot;</i> ".join(html.text(part) for part in parts)
+    return f'<p class="dialect"><b>{html.text(report.table.name)}</b>{shown}</p>'
+
+
+def format_line(roles: Roles) -> str:
+    """Which format the roles make."""
+    if roles.format is None:
+        return html.notice(
+            "These columns make no format yet.",
+            "Choose at least an anchor and a positive; then at most one of negatives, score and label.",
+            "warning",
+        )
+    kind = FORMAT[roles.format]
+    return f'<p class="format"><b>{html.text(kind.label)}</b> {html.text(kind.help)}</p>'
+
+
+def upload_report(report: Any) -> str:
+    """Counts, findings and text lengths of an upload."""
+    table, prepared = report.table, report.prepared
+    read = len(table.data)
+    dropped = 0 if prepared is None else sum(len(rows) for rows in prepared.dropped.values())
+    facts = html.tiles(
+        ("Rows read", f"{read:,}", ""),
+        (
+            "Rows to use",
+            f"{0 if prepared is None else len(prepared.data):,}",
+            "Rows that training and the judging at its end will use.",
+        ),
+        ("Left out", f"{dropped:,}", "Rows that were read but cannot be used, such as rows with an empty text."),
+        ("Unreadable", f"{len(table.skipped):,}", "Rows that do not fit the table's form and could not be read."),
+    )
+    reasons = (
+        ""
+        if prepared is None
+        else dropped_rows({reason: [note.row for note in notes] for reason, notes in prepared.dropped.items()})
+    )
+    skipped = dropped_rows({note.message: [note.row] for note in table.skipped[:20]}, "Unreadable")
+    lengths = "" if prepared is None else length_figure(prepared.data)
+    return _report(facts, html.findings(report.findings) + reasons + skipped, lengths)
+
+
+def dataset_report(record: Any, rows: pa.Table) -> str:
+    """Counts, findings and text lengths of a kept dataset. ``rows``: some of its rows."""
+    info = record.info
+    kind = FORMAT[info.format]
+    facts = html.tiles(
+        ("Format", kind.label, kind.help),
+        ("Rows to use", f"{info.rows:,}", "Rows that training and the judging at its end will use."),
+        ("Left out", f"{sum(info.dropped.values()):,}", "Rows that were read but cannot be used."),
+        ("Unreadable", f"{info.skipped:,}", "Rows that could not be read."),
+    )
+    columns = "".join(
+        f"<li>{html.text(role_label(role))}: {html.text(column)}</li>" for role, column in info.roles.items()
+    )
+    source = f'<p class="fine">From {html.text(info.file_name)}</p><ul class="columns">{columns}</ul>'
+    return _report(facts, html.findings(info.findings) + source, length_figure(rows))
+
+
+def _report(facts: str, words: str, lengths: str) -> str:
+    return f'{facts}<div class="report"><div>{words}</div><div>{lengths}</div></div>'
+
+
+def dropped_rows(reasons: dict[str, list[int]], title: str = "Left out") -> str:
+    """Why rows are missing, with their numbers in the file."""
+    items = []
+    for reason, rows in reasons.items():
+        if rows:
+            shown = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
+            word = "row" if len(rows) == 1 else "rows"
+            items.append(f"<li>{html.text(reason)} <span>({len(rows):,} {word}: {shown})</span></li>")
+    return f'<div class="dropped"><b>{title}</b><ul>{"".join(items)}</ul></div>' if items else ""
+
+
+def length_figure(rows: pa.Table) -> str:
+    """Text lengths in tokens of the default base model."""
+    from studio.training.estimate import token_lengths  # takes scipy along, which the first page can do without
+
+    base = resolve_base(DEFAULT_MODEL)
+    lengths = token_lengths(base, rows.slice(0, LENGTH_ROWS))
+    if lengths is None or not len(lengths):
+        return ""
+    limit = limits(base).max_tokens
+    median, p95 = int(np.median(lengths)), int(np.quantile(lengths, 0.95))
+    figure = html.plot(
+        plots.token_histogram(lengths, limit),
+        190,
+        f"Text lengths: half have at most {median} tokens, 95 % at most {p95}.",
+    )
+    cut = float((lengths > limit).mean()) if limit else 0.0
+    over = f" {cut:.1%} are longer than {limit} tokens, where {base.label} cuts texts off." if cut else ""
+    explained = html.tip("tokens", "Pieces of words that a model reads. An English word has about 1.3 of them.")
+    return (
+        f'<div class="lengths"><b>Text lengths</b>{figure}'
+        f'<p class="fine">Half of the texts have at most {median} {explained}, 95 % at most {p95}.{html.text(over)}</p></div>'
+    )
+
+
+def sheets(report: Any) -> list[str]:
+    """Names of the sheets of an Excel file."""
+    return list(report.sheets) if getattr(report, "sheets", None) else [s for s in [report.table.dialect.sheet] if s]

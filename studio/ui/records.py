@@ -1,0 +1,115 @@
+"""Records as the plain JSON that static/runs.js reads. Labels and help come from the catalogue: stated once."""
+
+from typing import Any
+
+from studio.catalog.formats import FORMAT
+from studio.catalog.losses import LOSS
+from studio.catalog.metrics import METRIC
+from studio.catalog.poolings import POOLINGS
+from studio.evaluation.result import Verdict
+from studio.training.config import FIELDS, TrainConfig
+
+STATES = {
+    "queued": "Queued",
+    "running": "Running",
+    "stopping": "Stopping",
+    "succeeded": "Done",
+    "failed": "Failed",
+    "cancelled": "Stopped",
+}
+ENDED = ("succeeded", "failed", "cancelled")
+OUTCOMES = {"better": "Better", "worse": "Worse", "no_difference": "No clear difference"}
+POOLING = {pooling.id: pooling for pooling in POOLINGS}
+
+
+def run_row(record: Any) -> dict[str, Any]:
+    """What the list of runs shows of a RunRecord."""
+    return {
+        "id": record.id,
+        "name": record.name,
+        "owner": record.owner,
+        "dataset": record.dataset_name,
+        "base": record.base_label,
+        "state": record.state,
+        "label": STATES[record.state],
+        "phase": record.phase,
+        "step": record.step or 0,
+        "steps": record.steps or 0,
+        "eta_s": record.eta_s,
+        "position": record.position,
+        "created": record.created.isoformat() if record.created else None,
+        "started": record.started.isoformat() if record.started else None,
+        "ended": record.ended.isoformat() if record.ended else None,
+    }
+
+
+def run_detail(record: Any, verdict: Verdict | None) -> dict[str, Any]:
+    """Everything about one run that does not change every second."""
+    config = record.config
+    return {
+        **run_row(record),
+        "loss": LOSS[config.loss].label,
+        "message": record.message,
+        "hint": record.hint,
+        "attempt": record.attempt,
+        "resumable": record.resumable,
+        "config": config.model_dump(),
+        "settings": settings_in_words(config, record.base_label),
+        "verdict": None if verdict is None else verdict_words(verdict),
+        "downloadable": record.state == "succeeded",
+        "metrics": {m.id: {"label": m.label, "help": m.help} for m in METRIC.values()},
+    }
+
+
+def settings_in_words(config: TrainConfig, base_label: str) -> list[list[str]]:
+    """(label, value with unit) of each setting that this config has."""
+    takes = {parameter.id for parameter in LOSS[config.loss].parameters}
+    words = []
+    for field in FIELDS:
+        value = getattr(config, field.id)
+        if field.id in ("loss_scale", "loss_margin", "mini_batch_size"):
+            if field.id not in takes:
+                continue
+            value = (
+                next(p.default for p in LOSS[config.loss].parameters if p.id == field.id) if value is None else value
+            )
+        shown = (
+            {
+                "base_model": lambda v: base_label,
+                "pooling": lambda v: POOLING[v].label,
+                "loss": lambda v: LOSS[v].label,
+            }.get(field.id, lambda v: f"{v:g}" if isinstance(v, float) else str(v))(value)
+            if value is not None
+            else "not set"
+        )
+        words.append([field.label, f"{shown} {field.unit}".strip() if value is not None else shown])
+    return words
+
+
+def verdict_words(verdict: Verdict) -> dict[str, Any]:
+    """A verdict with its labels and help."""
+    return {
+        "outcome": verdict.outcome,
+        "label": OUTCOMES[verdict.outcome],
+        "sentence": verdict.sentence,
+        "advice": list(verdict.advice),
+        "heldout_rows": verdict.heldout_rows,
+        "corpus_size": verdict.corpus_size,
+        "split_note": verdict.split_note,
+        "metrics": [
+            {
+                "label": METRIC[m.id].label if m.id in METRIC else m.id,
+                "help": METRIC[m.id].help if m.id in METRIC else "",
+                "base": m.base,
+                "tuned": m.tuned,
+                "low": m.low,
+                "high": m.high,
+                "primary": m.id == verdict.primary,
+            }
+            for m in verdict.metrics
+        ],
+    }
+
+
+def format_label(format_id: str) -> str:
+    return FORMAT[format_id].label if format_id in FORMAT else format_id

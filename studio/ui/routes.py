@@ -1,0 +1,116 @@
+"""The studio's own routes: what static/runs.js polls and sends, downloads, and the files of the page.
+
+Every route asks for the owner and passes it on: what belongs to somebody else looks as if it did not exist.
+"""
+
+import functools
+import gzip
+import importlib.util
+import json
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
+
+from studio.errors import NotFound, StudioError
+from studio.ui.handlers import owner_of, report_bug
+from studio.ui.records import run_detail, run_row
+from studio.ui.theme import STATIC
+
+BOOT = secrets.token_hex(4)
+"""Changes when the server is restarted; an open page then loads itself again."""
+
+
+class StopRequest(BaseModel):
+    keep: bool = False
+
+
+def add_routes(app: FastAPI, studio: Any) -> None:
+    """Everything except the Gradio page itself."""
+    api = APIRouter(prefix="/api/runs")
+
+    @api.get("")
+    def runs(request: Request) -> dict[str, Any]:
+        return {"runs": [run_row(record) for record in studio.runs.list(owner_of(request))]}
+
+    @api.get("/{run_id}")
+    def run(run_id: str, request: Request) -> dict[str, Any]:
+        owner = owner_of(request)
+        return run_detail(studio.runs.get(owner, run_id), studio.runs.verdict(owner, run_id))
+
+    @api.get("/{run_id}/feed")
+    def feed(run_id: str, request: Request, since: int = 0) -> dict[str, Any]:
+        return studio.runs.feed(owner_of(request), run_id, max(0, since))
+
+    @api.get("/{run_id}/log")
+    def log(run_id: str, request: Request) -> PlainTextResponse:
+        return PlainTextResponse(studio.runs.log(owner_of(request), run_id, lines=400))
+
+    @api.post("/{run_id}/stop")
+    def stop(run_id: str, request: Request, wish: StopRequest) -> dict[str, Any]:
+        studio.runs.stop(owner_of(request), run_id, wish.keep)
+        return {}
+
+    @api.post("/{run_id}/resume")
+    def resume(run_id: str, request: Request) -> dict[str, Any]:
+        studio.runs.resume(owner_of(request), run_id)
+        return {}
+
+    @api.delete("/{run_id}")
+    def delete(run_id: str, request: Request) -> dict[str, Any]:
+        studio.runs.delete(owner_of(request), run_id)
+        return {}
+
+    app.include_router(api)
+
+    @app.get("/download/runs/{run_id}.zip")
+    def download_model(run_id: str, request: Request) -> FileResponse:
+        owner = owner_of(request)
+        record = studio.runs.get(owner, run_id)
+        archive = studio.exports.archive(owner, run_id)
+        return FileResponse(archive, media_type="application/zip", filename=f"{file_name(record.name)}.zip")
+
+    @app.get("/download/runs/{run_id}/config.json")
+    def download_config(run_id: str, request: Request) -> Response:
+        record = studio.runs.get(owner_of(request), run_id)
+        body = json.dumps(record.config.model_dump(), indent=1)
+        disposition = f'attachment; filename="{file_name(record.name)}.config.json"'
+        return Response(body, media_type="application/json", headers={"content-disposition": disposition})
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok", "boot": BOOT}
+
+    @app.get("/plotly.js")
+    def plotly() -> Response:
+        headers = {"cache-control": "public, max-age=604800", "content-encoding": "gzip"}
+        return Response(plotly_js(), media_type="text/javascript; charset=utf-8", headers=headers)
+
+    app.mount("/static", StaticFiles(directory=STATIC), name="studio-static")
+
+    @app.exception_handler(StudioError)
+    def told(request: Request, error: StudioError) -> JSONResponse:
+        status = 404 if isinstance(error, NotFound) else 400
+        return JSONResponse({"message": error.message, "hint": error.hint}, status)
+
+    @app.exception_handler(Exception)
+    def bug(request: Request, error: Exception) -> JSONResponse:
+        words = f"Something went wrong (error id {report_bug(error)})."
+        return JSONResponse({"message": words, "hint": "The server's log says more."}, 500)
+
+
+@functools.lru_cache(maxsize=1)
+def plotly_js() -> bytes:
+    """plotly.js as the installed plotly package brings it, compressed with gzip: 4.5 MB become 1.4 MB."""
+    folder = Path(importlib.util.find_spec("plotly").submodule_search_locations[0])
+    return gzip.compress((folder / "package_data" / "plotly.min.js").read_bytes(), compresslevel=6)
+
+
+def file_name(name: str) -> str:
+    """A run's name as a file name that every system takes."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"

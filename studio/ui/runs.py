@@ -1,0 +1,45 @@
+"""Runs: one element that static/runs.js fills from the studio's own routes, so that nothing flickers or is remounted."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from studio.ui import html
+from studio.ui.handlers import on, owner_of
+from studio.ui.search import SearchTab
+from studio.ui.shell import Shell, asked, go, remember
+
+
+@dataclass(frozen=True)
+class RunsTab:
+    shell: Shell
+    view: gr.HTML
+    notice: gr.HTML
+
+    def wire(self, search: SearchTab) -> None:
+        def try_in_search(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+            """The page asks with the id of a run that has a model."""
+            owner = owner_of(request)
+            record = self.shell.studio.runs.get(owner, str(event.run))
+            corpus_id = search.corpus_of(owner, record.dataset_id)
+            return go("search"), record.id, corpus_id, *search.show(record.id, corpus_id, request)
+
+        def load(request: gr.Request) -> str:
+            return asked(request, "run")
+
+        shell = self.shell
+        outputs = [shell.tabs, shell.run, shell.corpus, *search.outputs]
+        remember(on(self.view.select, try_in_search, [], outputs, self.notice), run=shell.run, corpus=shell.corpus)
+        on(shell.page.load, load, [], [shell.run], self.notice)
+
+
+def build(shell: Shell) -> RunsTab:
+    gr.HTML(html.heading("Runs", "A run goes on when this page is closed."))
+    notice = gr.HTML(elem_id="runs-notice")
+    view = gr.HTML(
+        html_template='<div class="runs" aria-busy="true"></div>',
+        js_on_load="window.studio.mountRuns(element, trigger)",
+        elem_id="runs-view",
+    )
+    return RunsTab(shell, view, notice)

@@ -1,0 +1,135 @@
+"""The web server: checks the machine, starts the studio, mounts the page, serves it."""
+
+import logging
+import os
+import socket
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.errors import HostError
+from studio.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        HostError: the port is taken or the workspace cannot be used. Nothing has been started then.
+    """
+    check_workspace(settings.workspace)
+    listener = listen(settings.host, settings.port)
+    os.environ["GRADIO_TEMP_DIR"] = str((settings.workspace / "tmp" / "gradio").absolute())
+
+    from studio.runs.studio import Studio
+
+    studio = Studio(settings)
+    studio.start()
+    try:
+        import uvicorn
+
+        here = address(settings.host, listener.getsockname()[1])
+        studio.announce(here)
+        app = build_server(studio, settings)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        print(f"Sentence Studio is running at {here}", flush=True)
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        studio.close()
+        listener.close()
+
+
+def check_workspace(folder: Path) -> None:
+    """Make the workspace folder and see that files can be written there. Raises HostError."""
+    hint = "Choose another folder with STUDIO_WORKSPACE or --workspace."
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise HostError(f"The workspace folder {folder} cannot be written: {error.strerror}.", hint=hint) from None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, taken before anything slow is done. Raises HostError when the port is not to be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise HostError(
+            f"Port {port} on {host} cannot be used: {error.strerror}.",
+            hint="Choose another with STUDIO_PORT or --port; 0 takes any free one.",
+        ) from None
+    return listener
+
+
+def address(host: str, port: int) -> str:
+    """The address to open in a browser on this machine."""
+    shown = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def build_server(studio: Any, settings: Settings) -> "FastAPI":
+    """The page and the studio's own routes as one application, behind the guard."""
+    import gradio as gr
+    from fastapi import FastAPI
+    from starlette.middleware.cors import CORSMiddleware
+
+    from studio.ui.app import build_app
+    from studio.ui.routes import add_routes
+    from studio.ui.security import Guard, allowed_hosts
+    from studio.ui.theme import HEAD, theme
+
+    app = FastAPI(title="Sentence Studio", docs_url=None, redoc_url=None, openapi_url=None)
+    add_routes(app, studio)
+    # Gradio adds CORS headers of its own unless the app it is mounted on has this.
+    app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(
+        Guard,
+        hosts=allowed_hosts(settings.host, settings.allowed_hosts.split(",")),
+        max_body_bytes=(settings.max_upload_mb + 1) * 1024 * 1024,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # libraries' own deprecations are nothing that people can act on
+        return gr.mount_gradio_app(
+            app,
+            build_app(studio, settings),
+            path="/",
+            server_name=settings.host,
+            server_port=settings.port,
+            footer_links=[],
+            run_history=False,
+            app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+            show_error=False,
+            max_file_size=f"{settings.max_upload_mb}mb",
+            ssr_mode=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            theme=theme(),
+            head=HEAD,
+        )
+
+
+def run(settings: Settings) -> int:
+    """Serve; returns the exit code of the process: 2 when the machine is in the way, said in one line."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        serve(settings)
+    except HostError as error:
+        print(f"sentence-studio: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    return 0

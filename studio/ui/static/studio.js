@@ -1,0 +1,112 @@
+// What every tab needs: the page's address, keyboard control of the tab bar, a page that notices a restarted server.
+"use strict";
+window.studio = (() => {
+  const SHOWN = { start: [], data: ["dataset"], train: ["dataset"], runs: ["run"], search: ["run", "corpus"] };
+  const asked = new URLSearchParams(location.search);
+  const ids = { dataset: asked.get("dataset") || "", run: asked.get("run") || "", corpus: asked.get("corpus") || "" };
+  let tab = asked.get("tab") in SHOWN ? asked.get("tab") : "start";
+
+  /** An element with attributes and children; strings become text, never HTML. */
+  function h(name, attributes = {}, ...children) {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+      else if (value === true) element.setAttribute(key, "");
+      else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
+    }
+    element.append(...children.filter((child) => child !== null && child !== undefined));
+    return element;
+  }
+
+  function write() {
+    const query = new URLSearchParams();
+    if (tab !== "start") query.set("tab", tab);
+    for (const name of SHOWN[tab]) if (ids[name]) query.set(name, ids[name]);
+    for (const [name, value] of new URLSearchParams(location.search)) if (name.startsWith("__")) query.set(name, value);
+    const text = query.toString();
+    history.replaceState(history.state, "", text ? `?${text}` : location.pathname);
+  }
+
+  /** Note chosen ids; whoever shows them is told. */
+  function remember(chosen) {
+    Object.assign(ids, chosen);
+    write();
+    window.dispatchEvent(new CustomEvent("studio:chosen", { detail: { ...ids } }));
+  }
+
+  const tabButtons = () => [...document.querySelectorAll('#tabs [role="tab"]')].filter((b) => b.offsetParent !== null);
+
+  /** Follow the tab bar, whoever moved it. */
+  function watchTabs() {
+    const selected = tabButtons().find((b) => b.getAttribute("aria-selected") === "true");
+    const name = selected && selected.textContent.trim().toLowerCase();
+    if (name in SHOWN && name !== tab) {
+      tab = name;
+      write();
+    }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (!(event.target instanceof Element) || event.target.getAttribute("role") !== "tab") return;
+    const buttons = tabButtons();
+    const here = buttons.indexOf(event.target);
+    const there = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (there === undefined || here < 0) return;
+    event.preventDefault();
+    const button = buttons[(there + buttons.length) % buttons.length];
+    button.focus();
+    button.click();
+  });
+
+  /** GET or send JSON; an answer that is an error throws with the server's own words. */
+  async function request(path, method = "GET", body = undefined) {
+    const answer = await fetch(path, {
+      method,
+      headers: body === undefined ? {} : { "content-type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const isJson = (answer.headers.get("content-type") || "").includes("json");
+    const content = isJson ? await answer.json() : await answer.text();
+    if (answer.ok) return content;
+    const error = new Error((isJson && content.message) || "The server did not answer as expected.");
+    error.hint = (isJson && content.hint) || "";
+    error.status = answer.status;
+    throw error;
+  }
+
+  // A restarted server knows nothing of the form on this page: load it again. What was chosen is in the address.
+  let boot = null;
+  async function watchServer() {
+    if (document.hidden) return;
+    try {
+      const { boot: now } = await request("/healthz");
+      if (boot !== null && boot !== now) location.reload();
+      boot = now;
+      document.documentElement.classList.remove("offline");
+    } catch {
+      document.documentElement.classList.add("offline");
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.body.append(
+      h("div", { class: "offline-note", role: "status" }, "The server does not answer. Runs go on; this page waits."),
+    );
+    new MutationObserver(watchTabs).observe(document.body, {
+      subtree: true, childList: true, attributes: true, attributeFilter: ["aria-selected"],
+    });
+    watchServer();
+    setInterval(watchServer, 4000);
+  });
+
+  /** About how long, in words. */
+  function duration(seconds) {
+    if (seconds === null || seconds === undefined || !isFinite(seconds)) return "";
+    if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+    const minutes = Math.round(seconds / 60);
+    if (minutes < 90) return `${minutes} min`;
+    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  }
+
+  return { h, ids, remember, request, duration };
+})();

@@ -1,0 +1,62 @@
+"""How the page looks: one Gradio theme and the files in static/."""
+
+from pathlib import Path
+
+import gradio as gr
+from gradio.themes.utils.fonts import LocalFont
+
+STATIC = Path(__file__).with_name("static")
+
+HEAD = """
+<link rel="icon" href="/static/logo.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/studio.css">
+<script src="/static/studio.js"></script>
+<script src="/static/charts.js"></script>
+<script src="/static/runview.js"></script>
+<script src="/static/runs.js"></script>
+"""
+
+
+def theme() -> gr.themes.Base:
+    """Blue on slate. Weights are 400 and 700: Gradio's bundled 600 has no Latin letters."""
+    return gr.themes.Base(
+        primary_hue="blue",
+        neutral_hue="slate",
+        radius_size="sm",
+        font=(LocalFont("Source Sans Pro", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"),
+        font_mono=(LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"),
+    ).set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        block_border_color="*neutral_200",
+        block_border_color_dark="*neutral_800",
+        block_label_text_weight="700",
+        block_title_text_weight="700",
+        block_title_text_color="*neutral_800",
+        block_title_text_color_dark="*neutral_200",
+        block_info_text_color="*neutral_500",
+        block_info_text_color_dark="*neutral_400",
+        input_background_fill="white",
+        input_background_fill_dark="*neutral_950",
+        input_border_color="*neutral_300",
+        input_border_color_dark="*neutral_700",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_700",
+        button_primary_text_color="white",
+        button_secondary_background_fill="white",
+        button_secondary_background_fill_hover="*neutral_100",
+        button_secondary_background_fill_dark="*neutral_800",
+        button_secondary_background_fill_hover_dark="*neutral_700",
+        button_secondary_border_color="*neutral_300",
+        button_secondary_border_color_dark="*neutral_600",
+        button_border_width="1px",
+        button_primary_border_color="*primary_600",
+        button_primary_border_color_dark="*primary_600",
+        button_large_text_weight="700",
+        button_medium_text_weight="700",
+        layout_gap="14px",
+    )

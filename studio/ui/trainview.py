@@ -1,0 +1,63 @@
+"""What the Train tab says in words, as HTML. No Gradio here."""
+
+from typing import TYPE_CHECKING, Any
+
+from studio.catalog.models import MODELS
+from studio.training.bases import installed_models
+from studio.ui import html
+
+if TYPE_CHECKING:
+    from studio.training.estimate import Estimate
+    from studio.training.suggest import LossChoice
+
+
+def base_choices(runs: list[Any]) -> list[tuple[str, str]]:
+    """(label, value) of every base model that can be chosen without typing. ``runs``: the owner's, newest first."""
+    here = {record.id for record in installed_models()}
+    ready = [(f"{record.label} - on this machine", record.id) for record in MODELS if record.id in here]
+    tuned = [(f"{run.name} - tuned here", f"run:{run.id}") for run in runs if run.state == "succeeded"]
+    others = [
+        (f"{record.label} - {record.size_mb:,} MB to download", record.id)
+        for record in MODELS
+        if record.id not in here and not record.package
+    ]
+    return ready + tuned + others
+
+
+def loss_words(losses: "tuple[LossChoice, ...]", chosen: str) -> str:
+    """Why the chosen loss, and in small print which others do not fit."""
+    reason = next((choice.reason for choice in losses if choice.loss.id == chosen), "")
+    unfit = "".join(f"<li>{html.text(choice.reason)}</li>" for choice in losses if not choice.fits)
+    more = f"<details><summary>Losses that do not fit this dataset</summary><ul>{unfit}</ul></details>" if unfit else ""
+    return f'<div class="why"><p>{html.text(reason)}</p>{more}</div>'
+
+
+def estimate_words(found: "Estimate") -> str:
+    """Steps, time, memory and text lengths."""
+    memory = "unknown" if found.memory_mb is None else _size(found.memory_mb)
+    seconds = html.duration(found.seconds)
+    facts = html.tiles(
+        ("Steps", f"{found.steps:,}", "How often the model is moved: rows times epochs, divided by the batch size."),
+        (
+            "Time",
+            seconds if found.seconds is None else f"about {seconds}",
+            "For the whole run, with the judging at its end.",
+        ),
+        ("Memory", memory if found.memory_mb is None else f"about {memory}", "At the most, while training."),
+        (
+            "Rows",
+            f"{found.train_rows:,} + {found.heldout_rows:,}",
+            "Rows that train, and rows held out to judge the result on.",
+        ),
+    )
+    words = []
+    if found.tokens is not None:
+        words.append(f"Half of the texts have at most {found.tokens.p50} tokens, 95 % at most {found.tokens.p95}.")
+    if found.truncated_share:
+        words.append(f"{found.truncated_share:.1%} are longer than the limit and are cut off.")
+    words.append(found.note)
+    return f'{facts}<p class="fine">{html.text(" ".join(w for w in words if w))}</p>'
+
+
+def _size(megabytes: float) -> str:
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 950 else f"{round(megabytes, -1):.0f} MB"
