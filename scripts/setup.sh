@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes .venv with the first Python that is new enough and installs the studio into it. $1: the extra to install.
-# PYTHON=... names a Python to use.
+# PYTHON=... names a Python to use instead.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -20,7 +20,7 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1 || ! usable .venv/bin/pyt
         fi
     done
     if [ -z "$new_enough" ]; then
-        echo "Sentence Studio needs Python 3.11 to 3.14; found: $(${PYTHON:-python3} --version 2>&1 || true)." >&2
+        echo "Sentence Studio needs Python 3.11 to 3.14; found: $(${PYTHON:-python3} --version 2>/dev/null || echo none)." >&2
         exit 1
     fi
     if [ -z "$complete" ]; then
