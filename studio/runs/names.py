@@ -17,7 +17,7 @@ def display_name(text: str, default: str) -> str:
 def safe_file_name(text: str, default: str = "file") -> str:
     """The last part of a path as a name that every file system takes, its ending kept; never '.', '..' or hidden."""
     name = re.split(r"[/\\]", text)[-1]
-    name = _FORBIDDEN.sub("_", display_name_full(name)).strip(". ")
+    name = _FORBIDDEN.sub("_", _plain(name)).strip(". ")
     stem, dot, ending = name.rpartition(".")
     if not dot:
         stem, ending = name, ""
@@ -28,5 +28,5 @@ def safe_file_name(text: str, default: str = "file") -> str:
     return f"_{name}" if _RESERVED.fullmatch(name) else name or default
 
 
-def display_name_full(text: str) -> str:
+def _plain(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c)[0] != "C")

@@ -21,7 +21,6 @@ from studio.runs.workspace import Workspace, link_tree, remove, size_mb
 from studio.training.bases import Base, resolve_base
 from studio.training.config import TrainConfig
 from studio.training.folder import RunFolder
-from studio.training.suggest import check_fit
 
 EXACT_CHECK_ROWS = 100_000
 """Up to so many rows the split is made when a run is asked for, to find out before it waits in the queue."""
@@ -65,6 +64,8 @@ class Runs:
             HostError: the disk is too full.
             NotFound: no such dataset, or no such run to start from.
         """
+        from studio.training.suggest import check_fit  # takes scipy along, which the first page can do without
+
         dataset = self._datasets.get(owner, dataset_id)
         config, earlier = self._with_earlier_run(owner, config)
         model = None if earlier is None else self.model_folder(owner, earlier["id"])
