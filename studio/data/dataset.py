@@ -12,7 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from studio.data.table import Finding
+from studio.data.check import check
+from studio.data.prepare import prepare
+from studio.data.table import Finding, Roles, Table
 from studio.errors import DataError
 from studio.files import read_json, write_json
 
@@ -42,6 +44,33 @@ def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(data, folder / "data.parquet", compression="zstd")
     write_json(folder / "dataset.json", asdict(info))
+
+
+def import_dataset(folder: Path, table: Table, roles: Roles, name: str) -> DatasetInfo:
+    """Prepare and check a table and write it as a dataset into ``folder``; nothing is written when it cannot be used.
+
+    Raises:
+        DataError: as :func:`studio.data.prepare.prepare`, or a finding of severity ``error``.
+    """
+    prepared = prepare(table, roles)
+    findings = check(prepared, table)
+    problem = next((finding for finding in findings if finding.severity == "error"), None)
+    if problem:
+        raise DataError(problem.message)
+    info = DatasetInfo(
+        name=name,
+        format=prepared.format,
+        rows=len(prepared.data),
+        roles=roles.columns,
+        file_name=table.name,
+        dialect=asdict(table.dialect),
+        dropped={reason: len(notes) for reason, notes in prepared.dropped.items()},
+        skipped=len(table.skipped),
+        score_scale=prepared.score_scale,
+        findings=findings,
+    )
+    save_dataset(folder, prepared.data, info)
+    return info
 
 
 def load_info(folder: Path) -> DatasetInfo:

@@ -1,0 +1,92 @@
+"""What is wrong or odd with a table: findings for people, before anything trains."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.data import findings
+from studio.data.findings import MAX_ROWS_NAMED
+from studio.data.prepare import Prepared, prepare
+from studio.data.read import read_table
+from studio.data.roles import guess_roles
+from studio.data.table import Dialect, Finding, Roles, Table
+from studio.errors import DataError
+
+SEVERITIES = ("error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """Everything that is known about a file before it becomes a dataset."""
+
+    table: Table
+    roles: Roles
+    prepared: Prepared | None
+    """None when a finding says why no rows can be made."""
+    findings: tuple[Finding, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """``rows``: rows read; ``usable_rows``: rows that can train; ``dropped``: reason -> rows left out."""
+        table, dialect, prepared = self.table, self.table.dialect, self.prepared
+        return {
+            "file": table.name,
+            "kind": dialect.kind,
+            "encoding": dialect.encoding,
+            "delimiter": dialect.delimiter,
+            "quote": dialect.quote,
+            "header": dialect.header,
+            "sheet": dialect.sheet,
+            "columns": list(table.columns),
+            "roles": self.roles.columns,
+            "format": prepared.format if prepared else None,
+            "rows": len(table.data),
+            "usable_rows": len(prepared.data) if prepared else 0,
+            "skipped": len(table.skipped),
+            "skipped_rows": [asdict(note) for note in table.skipped[:MAX_ROWS_NAMED]],
+            "repaired": len(table.repaired),
+            "repaired_rows": [asdict(note) for note in table.repaired[:MAX_ROWS_NAMED]],
+            "dropped": {reason: len(notes) for reason, notes in prepared.dropped.items()} if prepared else {},
+            "score_scale": list(prepared.score_scale) if prepared and prepared.score_scale else None,
+            "findings": [{**asdict(finding), "rows": list(finding.rows)} for finding in self.findings],
+        }
+
+
+def inspect_file(
+    path: Path, roles: Roles | None = None, name: str | None = None, dialect: Dialect | None = None
+) -> FileReport:
+    """Read a file, guess roles unless given, prepare and check. Raises DataError only when it cannot be read."""
+    return inspect_table(read_table(path, name=name, dialect=dialect), roles)
+
+
+def inspect_table(table: Table, roles: Roles | None = None) -> FileReport:
+    """The same for a table that was read before. Never raises DataError: what is wrong becomes a finding."""
+    chosen = roles if roles is not None else guess_roles(table)
+    try:
+        prepared = prepare(table, chosen)
+    except DataError as error:
+        code = "no_format" if chosen.format is None else "unusable_column"
+        problem = Finding(code, "error", str(error), len(table.data))
+        return FileReport(table, chosen, None, _sorted([problem, *findings.reading(table)]))
+    return FileReport(table, chosen, prepared, check(prepared, table))
+
+
+def check(prepared: Prepared, table: Table | None = None) -> tuple[Finding, ...]:
+    """All findings, errors first. ``table``: also say what happened while the file was read."""
+    found = [*findings.reading(table)] if table is not None else []
+    found += [
+        *findings.dropped(prepared),
+        *findings.size(prepared),
+        *findings.texts(prepared),
+        *findings.repeats(prepared),
+    ]
+    if "score" in prepared.data.column_names:
+        found += findings.scores(prepared)
+    if "label" in prepared.data.column_names:
+        found += findings.labels(prepared)
+    found += [Finding("done_to_rows", "info", note) for note in prepared.notes]
+    return _sorted(found)
+
+
+def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))

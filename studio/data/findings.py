@@ -1,0 +1,297 @@
+"""The single looks that the data check takes at a table; each yields findings in words for people."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from studio.data.prepare import DUPLICATE, REASONS, Prepared
+from studio.data.roles import describe
+from studio.data.table import CUT_OFF, Finding, RowNote, Table
+
+MAX_ROWS_NAMED = 100
+MIN_ROWS, FEW_ROWS, USUAL_BATCH = 4, 50, 32
+SHORT_CHARACTERS, LONG_CHARACTERS = 3, 2_000
+ONE_SIDED = 0.9
+"""Share of one label above which labels are called unbalanced."""
+BROKEN = r"\x{fffd}|Ã[\x{80}-\x{bf}©¨ª«¤¶¼±³§¢]|â€|Â[\x{a0}-\x{bf}]"
+"""Replaced bytes, and UTF-8 that was once read as a Western encoding."""
+
+
+def _finding(code: str, severity: str, message: str, rows: Sequence[int] | np.ndarray) -> Finding:
+    """A finding about ``rows``, which are row numbers of the file."""
+    named = tuple(sorted(int(row) for row in rows)[:MAX_ROWS_NAMED])
+    return Finding(code, severity, message, len(rows), named)
+
+
+def _count(rows: int, one: str = "row", many: str = "rows") -> str:
+    return f"1 {one}" if rows == 1 else f"{rows:,} {many}"
+
+
+def reading(table: Table) -> Iterable[Finding]:
+    torn = [note.row for note in table.skipped if note.message == CUT_OFF]
+    skipped = [note for note in table.skipped if note.message != CUT_OFF]
+    if torn:
+        yield _finding(
+            "cut_off",
+            "warning",
+            "The file ends in the middle of a row: the upload or download was probably cut off. The rows before it are used, "
+            "those after it are missing. Upload the whole file again.",
+            torn,
+        )
+    if skipped:
+        yield _finding(
+            "skipped_rows",
+            "warning",
+            f"{_count(len(skipped))} could not be read and will not be used. Row {skipped[0].row}: {skipped[0].message}. "
+            "Correct these rows in the file, or go on without them.",
+            _numbers(skipped),
+        )
+    if table.repaired:
+        first = table.repaired[0]
+        yield _finding(
+            "repaired_rows",
+            "info",
+            f"{_count(len(table.repaired))} did not fit and were mended. Row {first.row}: {first.message}. "
+            "Look at them in the preview.",
+            _numbers(table.repaired),
+        )
+
+
+def _numbers(notes: Iterable[RowNote]) -> list[int]:
+    return [note.row for note in notes]
+
+
+def dropped(prepared: Prepared) -> Iterable[Finding]:
+    codes = {
+        reason: ("empty_text" if role not in ("score", "label") else f"missing_{role}")
+        for role, reason in REASONS.items()
+    }
+    for reason, notes in prepared.dropped.items():
+        if reason == DUPLICATE:
+            yield _finding(
+                "duplicate_rows",
+                "info",
+                f"{_count(len(notes), 'row repeats', 'rows repeat')} an earlier row and will be left out: a row counts once.",
+                _numbers(notes),
+            )
+            continue
+        share = len(notes) / (len(notes) + len(prepared.data))
+        yield _finding(
+            codes[reason],
+            "warning",
+            f"{_count(len(notes))} ({share:.0%}) will be left out: {reason}. Complete them in the file, or go on without them.",
+            _numbers(notes),
+        )
+
+
+def size(prepared: Prepared) -> Iterable[Finding]:
+    rows = len(prepared.data)
+    have = f"{_count(rows)} can be used"
+    if rows < MIN_ROWS:
+        yield Finding(
+            "too_few_rows", "error", f"Only {have}: at least {MIN_ROWS} are needed to train and to judge.", rows
+        )
+    elif rows < FEW_ROWS:
+        yield Finding(
+            "too_few_rows",
+            "warning",
+            f"Only {have}: a model learns little from so few, and the comparison on held-out rows will be a matter of chance. "
+            "Some hundred rows are a good start.",
+            rows,
+        )
+    if MIN_ROWS <= rows < USUAL_BATCH:
+        yield Finding(
+            "less_than_a_batch",
+            "warning",
+            f"{rows} rows are fewer than the usual batch of {USUAL_BATCH}: choose a smaller batch size, or no step is made.",
+            rows,
+        )
+
+
+def _text_columns(data: pa.Table) -> list[str]:
+    return [name for name in data.column_names if name not in ("score", "label", "row")]
+
+
+def _where(data: pa.Table, mask: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    return data["row"].filter(mask).to_numpy()
+
+
+def texts(prepared: Prepared) -> Iterable[Finding]:
+    data = prepared.data
+    for name in _text_columns(data):
+        role = name.replace("_", " ")
+        lengths = pc.utf8_length(data[name])
+        short = _where(
+            data,
+            pc.and_(pc.less(lengths, SHORT_CHARACTERS), pc.match_substring_regex(data[name], r"^[\x{20}-\x{24f}]*$")),
+        )
+        if len(short):
+            yield _finding(
+                "very_short_texts",
+                "warning" if len(short) > 0.05 * len(data) else "info",
+                f"In {_count(len(short))} the {role} has fewer than {SHORT_CHARACTERS} characters: there is hardly anything to learn "
+                "from it. Check that this is the right column.",
+                short,
+            )
+        long = _where(data, pc.greater(lengths, LONG_CHARACTERS))
+        if len(long):
+            yield _finding(
+                "very_long_texts",
+                "info",
+                f"In {_count(len(long))} the {role} has more than {LONG_CHARACTERS:,} characters. Models read only the first "
+                "some hundred words; the rest is not seen. Cut such texts into passages if what matters stands further down.",
+                long,
+            )
+        broken = _where(data, pc.match_substring_regex(data[name], BROKEN))
+        if len(broken):
+            yield _finding(
+                "broken_characters",
+                "warning" if len(broken) > 0.01 * len(data) else "info",
+                f"In {_count(len(broken))} the {role} has characters that were broken when the file was made or read (such as "
+                "\ufffd or Ã©). Choose another encoding, or save the file as UTF-8.",
+                broken,
+            )
+        kind = describe(name, data[name]).kind
+        if kind in ("id", "number", "binary"):
+            yield Finding(
+                "looks_like_numbers",
+                "warning",
+                f"The {role} column looks like numbers or ids, not like texts: a model learns nothing from it. Choose another column.",
+                len(data),
+            )
+
+
+def _equal(data: pa.Table, one: str, other: str) -> np.ndarray:
+    return _where(data, pc.equal(pc.utf8_lower(data[one]), pc.utf8_lower(data[other])))
+
+
+def repeats(prepared: Prepared) -> Iterable[Finding]:
+    data = prepared.data
+    same = _equal(data, "anchor", "positive")
+    if len(same) and prepared.format in ("pair", "triplet"):
+        yield _finding(
+            "anchor_equals_positive",
+            "warning",
+            f"In {_count(len(same))} anchor and positive are the same text: nothing is learnt from them. Remove them, or check "
+            "the choice of columns.",
+            same,
+        )
+    for name in _text_columns(data)[2:]:
+        for other in ("positive", "anchor"):
+            same = _equal(data, other, name)
+            if len(same):
+                yield _finding(
+                    f"{other}_equals_negative",
+                    "error" if len(same) == len(data) else "warning",
+                    f"In {_count(len(same))} {other} and {name.replace('_', ' ')} are the same text: the model is told to bring it "
+                    "near and to push it away at once. Remove them or correct the negative.",
+                    same,
+                )
+    if prepared.format not in ("pair", "triplet"):
+        return
+    for role, other in (("anchor", "positive"), ("positive", "anchor")):
+        counts = pc.value_counts(data[role])
+        numbers = counts.field("counts").to_numpy(zero_copy_only=False)
+        if len(numbers) == 1 and len(data) > 1:
+            yield Finding(
+                f"one_{role}_only",
+                "error",
+                f"All rows have the same {role}: the rows of a batch cannot be told apart, so nothing can be learnt. Choose "
+                "another column.",
+                len(data),
+            )
+            continue
+        if len(numbers) < USUAL_BATCH < len(data):
+            yield Finding(
+                f"few_{role}s",
+                "warning",
+                f"There are only {len(numbers)} different {role}s. A batch holds each of them once at most, so batches cannot be "
+                f"larger than {len(numbers)} rows, whatever the batch size. Ranking losses learn little from small batches.",
+                len(data),
+            )
+        if (numbers > 1).any():
+            repeated = counts.field("values").filter(pa.array(numbers > 1))
+            yield _finding(
+                f"repeated_{role}s",
+                "info",
+                f"{_count(int((numbers > 1).sum()), role + ' stands', role + 's stand')} in several rows "
+                f"({int(numbers[numbers > 1].sum()):,} rows, {len(numbers):,} different {role}s in all). In one batch they would be "
+                f"taken as wrong {other}s for each other, so they are kept out of one batch automatically.",
+                _where(data, pc.is_in(data[role], value_set=repeated)),
+            )
+
+
+def _contradictions(data: pa.Table, value: str, tolerance: float) -> np.ndarray:
+    """Rows whose two texts (in either order) stand in another row with another value."""
+    texts = pa.chunked_array([*pc.utf8_lower(data["anchor"]).chunks, *pc.utf8_lower(data["positive"]).chunks])
+    code = texts.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    one, other = code[: len(data)], code[len(data) :]
+    key = np.minimum(one, other) * (int(code.max(initial=0)) + 1) + np.maximum(one, other)
+    pair = np.unique(key, return_inverse=True)[1]
+    values = data[value].to_numpy().astype(np.float64)
+    low, high = np.full(len(data), np.inf), np.full(len(data), -np.inf)
+    np.minimum.at(low, pair, values)
+    np.maximum.at(high, pair, values)
+    return data["row"].to_numpy()[(high - low)[pair] > tolerance]
+
+
+def scores(prepared: Prepared) -> Iterable[Finding]:
+    data = prepared.data
+    low, high = prepared.score_scale or (0.0, 1.0)
+    if pc.min(data["score"]).as_py() == pc.max(data["score"]).as_py():
+        yield Finding(
+            "all_scores_equal",
+            "error",
+            "All scores are equal: there is no order to learn. Choose another column as score, or none to train on plain pairs.",
+            len(data),
+        )
+    elif (low, high) != (0.0, 1.0):
+        yield Finding(
+            "score_scale",
+            "info",
+            f"Scores were taken to be on a scale from {low:g} to {high:g} and brought to 0 to 1, which the losses expect.",
+            len(data),
+        )
+    rows = _contradictions(data, "score", 0.25)
+    if len(rows):
+        yield _finding(
+            "contradictory_scores",
+            "warning",
+            f"{_count(len(rows))} have the same two texts as another row but a clearly different score: the model is told both. "
+            "Keep one of each, or their mean.",
+            rows,
+        )
+
+
+def labels(prepared: Prepared) -> Iterable[Finding]:
+    data = prepared.data
+    positive = pc.mean(data["label"]).as_py()
+    if positive in (0.0, 1.0):
+        advice = " Without the label column they train as plain pairs." if positive else ""
+        yield Finding(
+            "one_label_only",
+            "error",
+            f"All labels are {positive:.0f}: the model needs pairs that belong together and pairs that do not.{advice}",
+            len(data),
+        )
+    elif not 1 - ONE_SIDED <= positive <= ONE_SIDED:
+        rare = 1 if positive < 0.5 else 0
+        rows = _where(data, pc.equal(data["label"], rare))
+        yield _finding(
+            "unbalanced_labels",
+            "warning",
+            f"Only {min(positive, 1 - positive):.1%} of the labels are {rare}: the model may learn to give all pairs the same "
+            "similarity. Add rows with this label, or leave some of the others out.",
+            rows,
+        )
+    rows = _contradictions(data, "label", 0.5)
+    if len(rows):
+        yield _finding(
+            "contradictory_labels",
+            "warning",
+            f"{_count(len(rows))} have the same two texts as another row but the other label: the model is told both. Keep one of "
+            "each.",
+            rows,
+        )
