@@ -33,11 +33,17 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-LATIN = {"cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "cp437", "cp850", "cp858", "mac_roman", "mac_latin2"} | {
-    f"iso8859_{part}" for part in (1, 2, 3, 4, 9, 10, 13, 14, 15, 16)
-}
-"""Families that charset-normalizer mixes up."""
-CENTRAL_EUROPEAN = {"Polish", "Czech", "Slovak", "Hungarian", "Croatian", "Slovene", "Romanian"}
+LETTERS = {
+    "cp1252": (
+        "àâæçéèêëîïôœùûüÿ", "äöüßé", "áéíñóúüçàèïòªº", "àèéìíîòóùú", "ãáàâçéêíóôõúü", "åäöæøéüà", "áéíóúýþæöð", "éëïóöüèê",
+    ),
+    "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîşţșț"),
+}  # fmt: skip
+"""Letters beyond ASCII of single languages. Statistics on short texts mistake Western for Central European; these do not."""
+OTHER_SCRIPTS = re.compile(
+    r"cp125[13456]|cp86[246]|cp874|koi8|mac_(cyrillic|greek)|iso8859_[5678]|tis|gb|big5|hz|euc|cp9|johab|shift|ptcp|kz"
+)
+"""Encodings that are taken from charset-normalizer; its guesses among Latin ones are not used."""
 TABLE_HINT = "Choose a table: CSV, TSV, JSONL, JSON, Parquet or Excel (.xlsx)."
 
 
@@ -154,13 +160,17 @@ def _eight_bit(head: bytes, path: Path) -> str:
     for name in ("shift_jis", "cp932", "euc_jp"):
         if _kana(head, name) and _decodes(path, name):
             return name
+    fits = {name: _fit(head, name, languages) for name, languages in LETTERS.items()}
+    latin = "cp1250" if fits["cp1250"] > fits["cp1252"] + 0.02 else "cp1252"
     best = from_bytes(head).best()
-    guess = best.encoding if best else "cp1252"
-    if guess in LATIN or not _may_be(head, guess):
-        # charset-normalizer mistakes Western European text for its Eastern neighbours, rarely the other way round.
-        central = guess in {"cp1250", "iso8859_2"} and best.language in CENTRAL_EUROPEAN and _signs_in_words(head)
-        guess = guess if central else "cp1252"
-    return next((name for name in (guess, "cp1252") if _decodes(path, name)), "latin-1")
+    other = best.encoding if best and fits[latin] < 0.95 and OTHER_SCRIPTS.match(best.encoding) else latin
+    return next((name for name in (other, latin, "cp1252") if _decodes(path, name)), "latin-1")
+
+
+def _fit(head: bytes, name: str, languages: tuple[str, ...]) -> float:
+    """Largest share of the characters beyond ASCII that are letters of one language; quotes, dashes and the like left out."""
+    text = re.sub(r"[\x00-\x7f\u2000-\u2122\xa0«»°§·]", "", head.decode(name, "replace")).lower()
+    return max(sum(c in letters for c in text) for letters in languages) / len(text) if text else 1.0
 
 
 def _kana(head: bytes, name: str) -> bool:
@@ -170,21 +180,6 @@ def _kana(head: bytes, name: str) -> bool:
     kana = sum("\u3041" <= c <= "\u30fe" for c in beyond)
     lost = len(head) - len(text.encode(name, "ignore"))
     return kana > 0.25 * len(beyond) and kana >= 4 and lost <= 2
-
-
-def _may_be(head: bytes, name: str) -> bool:
-    """False for a multi-byte guess on Western text: there, lone bytes beyond ASCII stand among ASCII letters."""
-    if name.startswith(("cp125", "koi8", "mac_", "iso8859", "cp8", "ptcp")):
-        return True
-    lone = len(re.findall(rb"[A-Za-z][\x80-\xff][A-Za-z]", head))
-    return lone * 4 < sum(byte > 127 for byte in head)
-
-
-def _signs_in_words(head: bytes) -> bool:
-    """Whether the bytes, read as cp1252, put signs such as superscripts inside words: then they are Central European."""
-    text = head.decode("cp1252", "replace")
-    signs = len(re.findall(r"[a-zà-ÿ][¡-¿\ufffd][a-zà-ÿ]|[a-z][ìøùèïòõû](?=[a-zà-ÿ])", text))
-    return signs > 0.1 * sum(c > "\x7f" for c in text)
 
 
 def _whole(path: Path, name: str) -> Encoding:
