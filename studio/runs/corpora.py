@@ -231,7 +231,8 @@ def _check_ready(records: Sequence[IndexRecord]) -> None:
     if any(record.state != "ready" for record in records):
         done, rows = (sum(getattr(record, name) for record in records) for name in ("done", "rows"))
         raise SearchError(
-            f"The index is being built: {done:,} of {rows:,} texts.", hint="Search as soon as it is ready."
+            f"The indexes of both models are being built: {done:,} of {rows:,} texts.",
+            hint="Search as soon as they are ready.",
         )
 
 

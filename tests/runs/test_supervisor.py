@@ -7,12 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from studio.errors import HostError
 from studio.files import read_json, write_json
 from studio.runs.executors.local import Exit, Look
+from studio.runs.executors.process import start_mark
 from tests.runs.scene import (
     StandIn,
     config,
@@ -44,6 +44,10 @@ def serve(settings):
         server.stdout.close()
 
 
+def last_step(folder: Path) -> int:
+    return (folder / "events.jsonl").read_text().count('"train"')
+
+
 def test_a_run_goes_from_the_queue_to_its_end(studio, dataset):
     run = studio.runs.create("ada", dataset.id, config(), "plain")
     assert (run.state, run.position, run.attempt, run.started) == ("queued", 1, 0, None)
@@ -53,18 +57,13 @@ def test_a_run_goes_from_the_queue_to_its_end(studio, dataset):
     assert done.created <= done.started <= done.ended
 
 
-def test_progress_is_seen_within_a_second_of_being_written(studio, dataset):
+def test_progress_is_seen_as_soon_as_it_is_written(studio, dataset):
     run = start_run(studio, dataset, "long")
-    feed = studio.runs.feed("ada", run.id)
-    assert feed["state"] == "running"
-    newest = [read_json_line(run.folder / "events.jsonl")["step"]]
-    assert studio.runs.feed("ada", run.id, feed["next"])["step"] >= newest[0]
-
-
-def read_json_line(path: Path) -> dict:
-    import json
-
-    return json.loads(path.read_text().splitlines()[-2])
+    for _ in range(3):
+        time.sleep(0.1)
+        written = last_step(run.folder)
+        assert studio.runs.feed("ada", run.id)["step"] >= written > 0
+        assert studio.runs.get("ada", run.id).step >= written
 
 
 def test_one_trains_at_a_time_and_the_others_know_their_place(studio, dataset):
@@ -83,7 +82,7 @@ def test_as_many_train_at_a_time_as_there_are_slots(make_studio, tmp_path):
     dataset = make_dataset(studio, tmp_path)
     runs = [studio.runs.create("ada", dataset.id, config(), "long") for _ in range(3)]
     wait_for(lambda: [studio.runs.get("ada", r.id).state for r in runs].count("running") == 2)
-    time.sleep(1.5)
+    time.sleep(0.5)
     assert [studio.runs.get("ada", r.id).state for r in runs].count("running") == 2
 
 
@@ -111,7 +110,7 @@ def test_a_worker_that_hears_nothing_is_killed_after_the_grace(studio, dataset):
     assert done.state == "cancelled"
     assert (done.ended - run.started).total_seconds() < 8
     assert processes(run.folder) == {}
-    wait_for(lambda: not psutil.pid_exists(child))
+    wait_for(lambda: start_mark(child) is None)
 
 
 def test_a_worker_that_does_not_end_after_its_last_word_is_ended(studio, dataset):
@@ -126,7 +125,7 @@ def test_a_cancelled_run_in_the_queue_never_starts(studio, dataset):
     assert studio.runs.get("ada", second.id).state == "cancelled"
     studio.runs.stop("ada", first.id, keep=False)
     wait_until_over(studio, first)
-    time.sleep(1.2)
+    time.sleep(0.5)
     assert studio.runs.get("ada", second.id).attempt == 0
 
 
@@ -167,7 +166,7 @@ def test_when_the_shim_is_killed_its_orphan_is_ended_and_the_run_goes_on_under_a
     orphan = processes(run.folder)["worker"]
     processes(run.folder)["shim"].kill()
     wait_for(lambda: studio.runs.get("ada", run.id).attempt == 2)
-    assert not psutil.pid_exists(orphan.pid)
+    assert start_mark(orphan.pid) is None
     wait_for(lambda: len(processes(run.folder)) == 2)
 
 
@@ -195,10 +194,6 @@ def test_a_killed_server_leaves_its_run_alone_and_the_next_one_finds_it(serve, m
     assert processes(run.folder)["worker"].pid == worker
     second.runs.stop("ada", run.id, keep=True)
     assert wait_until_over(second, run).state == "succeeded"
-
-
-def last_step(folder: Path) -> int:
-    return (folder / "events.jsonl").read_text().count('"train"')
 
 
 def test_a_run_that_ended_while_no_server_was_there_is_ended_by_the_next(make_studio, tmp_path):

@@ -1,0 +1,98 @@
+"""Every method is tried by somebody to whom the things do not belong."""
+
+import inspect
+
+import pytest
+
+from studio.errors import NotFound
+from studio.runs.corpora import Corpora
+from studio.runs.datasets import Datasets
+from studio.runs.exports import Exports
+from studio.runs.studio import Studio
+from studio.runs.training_runs import Runs
+from studio.settings import Settings
+from tests.runs.scene import PAIRS, StandIn, config, make_dataset, wait_until_over, write_pairs
+
+PARTS = {"datasets": Datasets, "runs": Runs, "corpora": Corpora, "exports": Exports}
+OWN_NOTHING = {
+    "datasets": {"stage", "create_sample", "list", "sweep"},
+    "runs": {"list", "base_folder"},
+    "corpora": {"list"},
+    "exports": set(),
+}
+"""Methods that make something new, or are not given a thing of a person's by its id."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("owners")
+
+
+@pytest.fixture(scope="module")
+def studio(folder):
+    """One for all: nobody changes anything here."""
+    studio = Studio(Settings(workspace=folder / "workspace"), StandIn())
+    studio.start()
+    yield studio
+    studio.close()
+
+
+@pytest.fixture(scope="module")
+def theirs(studio, folder) -> dict[str, object]:
+    """Things of ada's, by the names that arguments have."""
+    dataset = make_dataset(studio, folder, owner="ada")
+    run = wait_until_over(studio, studio.runs.create("ada", dataset.id, config(), "plain"))
+    upload = studio.datasets.stage("ada", write_pairs(folder / "more.csv"), "more.csv")
+    return {
+        "dataset_id": dataset.id,
+        "run_id": run.id,
+        "upload_id": upload.id,
+        "corpus_id": studio.corpora.create_from_dataset("ada", dataset.id).id,
+        **{
+            "roles": PAIRS,
+            "name": "x",
+            "dialect": None,
+            "column": "answer",
+            "config": config(),
+            "offset": 0,
+            "limit": 1,
+        },
+        **{"since": 0, "lines": 1, "keep": False, "retry": False, "query": "thing", "top_k": 3},
+    }
+
+
+def methods() -> list[tuple[str, str]]:
+    return [
+        (part, name)
+        for part, kind in PARTS.items()
+        for name, _ in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_") and name not in OWN_NOTHING[part]
+    ]
+
+
+@pytest.mark.parametrize(("part", "method"), methods())
+def test_a_stranger_gets_nothing(studio, theirs, part, method):
+    function = getattr(getattr(studio, part), method)
+    arguments = {name: theirs[name] for name in inspect.signature(function).parameters if name != "owner"}
+    if part == "corpora" and method == "create_from_dataset":
+        arguments["roles"] = None
+    with pytest.raises(NotFound):
+        function("bob", **arguments)
+    assert studio.datasets.get("ada", theirs["dataset_id"])
+    assert studio.runs.get("ada", theirs["run_id"])
+    assert studio.corpora.get("ada", theirs["corpus_id"])
+
+
+def test_a_stranger_s_lists_are_empty(studio, theirs):
+    assert studio.datasets.list("eve") == studio.runs.list("eve") == studio.corpora.list("eve") == []
+
+
+@pytest.mark.parametrize("method", ["ensure_index", "search"])
+def test_an_own_corpus_does_not_open_another_s_run_nor_the_other_way_round(studio, theirs, tmp_path, method):
+    mine = make_dataset(studio, tmp_path, owner="bob")
+    corpus = studio.corpora.create_from_dataset("bob", mine.id)
+    run = studio.runs.create("bob", mine.id, config(), "plain")
+    query = ["thing"] if method == "search" else []
+    for corpus_id, run_id in ((corpus.id, theirs["run_id"]), (theirs["corpus_id"], run.id)):
+        with pytest.raises(NotFound):
+            getattr(studio.corpora, method)("bob", corpus_id, run_id, *query)
