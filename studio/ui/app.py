@@ -7,7 +7,7 @@ import gradio as gr
 from studio.settings import Settings
 from studio.ui import data, runs, search, start, train
 from studio.ui.shell import TABS, Shell
-from studio.ui.theme import STATIC
+from studio.ui.theme import STATIC, markup
 
 LABELS = {"start": "Start", "data": "Data", "train": "Train", "runs": "Runs", "search": "Search"}
 
@@ -19,7 +19,7 @@ def build_app(studio: Any, settings: Settings) -> gr.Blocks:
     """
     with gr.Blocks(title="Sentence Studio", analytics_enabled=False, fill_width=True) as page:
         logo = STATIC.joinpath("logo.svg").read_text(encoding="utf-8")
-        gr.HTML(f'<header class="brand">{logo}<b>Sentence Studio</b></header>', elem_id="brand")
+        markup(f'<header class="brand">{logo}<b>Sentence Studio</b></header>', elem_id="brand")
         ids = [gr.Textbox(visible=False, elem_id=f"chosen-{name}") for name in ("dataset", "run", "corpus")]
         with gr.Tabs(elem_id="tabs") as tabs:
             shell = Shell(studio, settings, page, tabs, *ids)

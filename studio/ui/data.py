@@ -8,11 +8,13 @@ from typing import Any
 import gradio as gr
 
 from studio.catalog.formats import ROLES
+from studio.data.read import sheet_names
 from studio.data.table import Dialect, Roles
 from studio.errors import DataError
 from studio.ui import dataview, html
 from studio.ui.handlers import any_of, on, owner_of
 from studio.ui.shell import Shell, asked, go, remember
+from studio.ui.theme import markup
 from studio.ui.train import TrainTab
 
 FILE_TYPES = [".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx"]
@@ -203,9 +205,10 @@ class DataTab:
         data = None if report.prepared is None else report.prepared.data
         total = 0 if data is None else len(data)
         sheet = report.table.dialect.sheet
+        sheets = sheet_names(self.shell.studio.datasets.upload(owner, upload_id).path) if sheet else []
         return (
             dataview.dialect_line(report),
-            gr.update(visible=sheet is not None, choices=dataview.sheets(report), value=sheet),
+            gr.update(visible=sheet is not None, choices=sheets, value=sheet),
             gr.update(choices=one, value=chosen.anchor or AUTO),
             gr.update(choices=one, value=chosen.positive or AUTO),
             gr.update(choices=list(columns), value=list(chosen.negatives)),
@@ -310,49 +313,53 @@ def _roles(anchor: str, positive: str, negatives: list[str] | None, score: str, 
 
 
 def build(shell: Shell) -> DataTab:
-    gr.HTML(html.heading("Data", "One row is one example. The order of the columns and their names do not matter."))
+    markup(html.heading("Data", "One row is one example. The order of the columns and their names do not matter."))
     with gr.Row(elem_id="data-sources", equal_height=True):
         with gr.Column(scale=3, min_width=300):
+            markup(html.section("Upload a table", "CSV, TSV, JSONL, JSON, Parquet or Excel."))
             file = gr.File(
-                label="Upload a table: CSV, TSV, JSONL, JSON, Parquet or Excel",
-                file_types=FILE_TYPES, height=132, elem_id="data-upload",
+                label="Table", show_label=False,
+                file_types=FILE_TYPES, height=130, elem_classes="upload", elem_id="data-upload",
             )  # fmt: skip
         with gr.Column(scale=2, min_width=280):
             chosen = gr.Dropdown(
                 [], value=None, label="Or choose one of your datasets", info="Tables that you saved before, and samples.",
                 elem_id="data-dataset", interactive=True,
             )  # fmt: skip
-    notice = gr.HTML(elem_id="data-notice")
-    empty = gr.HTML(EMPTY, elem_id="data-empty")
+    notice = markup(elem_id="data-notice")
+    empty = markup(EMPTY, elem_id="data-empty")
 
     with gr.Column(visible=False, elem_id="data-upload-panel", elem_classes="panel") as upload_panel:
-        gr.HTML(html.section("How the file was read"))
-        dialect_line = gr.HTML(elem_id="data-dialect")
-        with gr.Accordion("Read it differently", open=False, elem_id="data-dialect-form"), gr.Row():
+        markup(html.section("How the file was read"))
+        dialect_line = markup(elem_id="data-dialect")
+        with (
+            gr.Accordion("Read it differently", open=False, elem_id="data-dialect-form", elem_classes="fold"),
+            gr.Row(),
+        ):
             encoding = _override("Encoding", [(name, name) for name in ENCODINGS], "data-encoding")
             delimiter = _override("Separator", list(DELIMITERS), "data-delimiter")
             quote = _override("Quoting", list(QUOTES), "data-quote")
             header = _override("Header", list(HEADERS), "data-header")
             sheet = gr.Dropdown([], label="Sheet", elem_id="data-sheet", visible=False, min_width=150, interactive=True)
-        gr.HTML(
+        markup(
             html.section("What the columns are for", "Guessed from names and content; correct it where it is wrong.")
         )
         with gr.Row(elem_id="data-roles"):
             anchor = _role("anchor")
             positive = _role("positive")
             negatives = gr.Dropdown(
-                [], value=[], multiselect=True, label="Negatives", info=html.text(ROLE_HELP["negative"].help),
+                [], value=[], multiselect=True, label="Negatives", info=ROLE_HELP["negative"].help,
                 elem_id="data-negatives", min_width=180, interactive=True,
             )  # fmt: skip
             score = _role("score")
             label = _role("label")
-        format_line = gr.HTML(elem_id="data-format")
-    report = gr.HTML(elem_id="data-report")
+        format_line = markup(elem_id="data-format")
+    report = markup(elem_id="data-report")
     with gr.Column(visible=False, elem_id="data-rows-panel") as rows_panel:
-        gr.HTML(html.section("The rows as training will see them"))
-        rows = gr.HTML(elem_id="data-rows")
+        markup(html.section("The rows as training will see them"))
+        rows = markup(elem_id="data-rows")
         with gr.Row(elem_classes="pager"):
-            where = gr.HTML(elem_id="data-where")
+            where = markup(elem_id="data-where")
             earlier = gr.Button("Earlier rows", size="sm", elem_id="data-earlier", scale=0, min_width=120)
             later = gr.Button("Later rows", size="sm", elem_id="data-later", scale=0, min_width=120)
     with gr.Row(visible=False, elem_id="data-save-row", elem_classes="actions") as save_row:
@@ -366,7 +373,7 @@ def build(shell: Shell) -> DataTab:
         )
         delete = gr.Button("Delete dataset", size="lg", elem_id="data-delete", scale=0, min_width=150)
     with gr.Row(visible=False, elem_id="data-delete-row", elem_classes="actions") as delete_row:
-        gr.HTML(html.notice("Delete this dataset for good?", "Runs that used it keep their own copy.", "warning"))
+        markup(html.notice("Delete this dataset for good?", "Runs that used it keep their own copy.", "warning"))
         really = gr.Button("Delete it", variant="stop", elem_id="data-really", scale=0, min_width=120)
         keep = gr.Button("Keep it", elem_id="data-keep", scale=0, min_width=120)
     return DataTab(
@@ -388,6 +395,6 @@ def _override(label: str, choices: list[tuple[str, str]], elem_id: str) -> gr.Dr
 def _role(role_id: str) -> gr.Dropdown:
     role = ROLE_HELP[role_id]
     return gr.Dropdown(
-        [("not used", AUTO)], value=AUTO, label=role.label, info=html.text(role.help), elem_id=f"data-{role_id}",
+        [("not used", AUTO)], value=AUTO, label=role.label, info=role.help, elem_id=f"data-{role_id}",
         min_width=180, interactive=True,
     )  # fmt: skip

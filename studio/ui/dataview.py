@@ -84,14 +84,8 @@ def upload_report(report: Any) -> str:
         ("Left out", f"{dropped:,}", "Rows that were read but cannot be used, such as rows with an empty text."),
         ("Unreadable", f"{len(table.skipped):,}", "Rows that do not fit the table's form and could not be read."),
     )
-    reasons = (
-        ""
-        if prepared is None
-        else dropped_rows({reason: [note.row for note in notes] for reason, notes in prepared.dropped.items()})
-    )
-    skipped = dropped_rows({note.message: [note.row] for note in table.skipped[:20]}, "Unreadable")
     lengths = "" if prepared is None else length_figure(prepared.data)
-    return _report(facts, html.findings(report.findings) + reasons + skipped, lengths)
+    return _report(facts, html.findings(report.findings), lengths)
 
 
 def dataset_report(record: Any, rows: pa.Table) -> str:
@@ -113,17 +107,6 @@ def dataset_report(record: Any, rows: pa.Table) -> str:
 
 def _report(facts: str, words: str, lengths: str) -> str:
     return f'{facts}<div class="report"><div>{words}</div><div>{lengths}</div></div>'
-
-
-def dropped_rows(reasons: dict[str, list[int]], title: str = "Left out") -> str:
-    """Why rows are missing, with their numbers in the file."""
-    items = []
-    for reason, rows in reasons.items():
-        if rows:
-            shown = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
-            word = "row" if len(rows) == 1 else "rows"
-            items.append(f"<li>{html.text(reason)} <span>({len(rows):,} {word}: {shown})</span></li>")
-    return f'<div class="dropped"><b>{title}</b><ul>{"".join(items)}</ul></div>' if items else ""
 
 
 def length_figure(rows: pa.Table) -> str:
@@ -148,8 +131,3 @@ def length_figure(rows: pa.Table) -> str:
         f'<div class="lengths"><b>Text lengths</b>{figure}'
         f'<p class="fine">Half of the texts have at most {median} {explained}, 95 % at most {p95}.{html.text(over)}</p></div>'
     )
-
-
-def sheets(report: Any) -> list[str]:
-    """Names of the sheets of an Excel file."""
-    return list(report.sheets) if getattr(report, "sheets", None) else [s for s in [report.table.dialect.sheet] if s]

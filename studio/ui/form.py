@@ -11,7 +11,6 @@ import gradio as gr
 from studio.catalog.losses import LOSS
 from studio.catalog.poolings import POOLINGS
 from studio.training.config import FIELD, FIELDS, ConfigField, TrainConfig, make_config
-from studio.ui import html
 
 MAIN = tuple(field.id for field in FIELDS if field.group == "main")
 MORE = tuple(field.id for field in FIELDS if field.group == "more")
@@ -31,7 +30,7 @@ def widget(field: ConfigField) -> Any:
     """The widget of one field, showing its default."""
     common = {
         "label": f"{field.label} ({field.unit})" if field.unit else field.label,
-        "info": html.text(field.help),
+        "info": field.help,
         "elem_id": f"train-{field.id.replace('_', '-')}",
         "interactive": True,
         "visible": field.id not in LOSS_FIELDS or takes(TrainConfig().loss, field.id),

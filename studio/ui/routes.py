@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from studio.errors import NotFound, StudioError
 from studio.ui.handlers import owner_of, report_bug
 from studio.ui.records import run_detail, run_row
-from studio.ui.theme import STATIC
+from studio.ui.theme import SCRIPTS, STATIC
 
 BOOT = secrets.token_hex(4)
 """Changes when the server is restarted; an open page then loads itself again."""
@@ -91,7 +91,12 @@ def add_routes(app: FastAPI, studio: Any) -> None:
         headers = {"cache-control": "public, max-age=604800", "content-encoding": "gzip"}
         return Response(plotly_js(), media_type="text/javascript; charset=utf-8", headers=headers)
 
-    app.mount("/static", StaticFiles(directory=STATIC), name="studio-static")
+    @app.get("/studio.js")
+    def scripts() -> Response:
+        code = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in SCRIPTS)
+        return Response(code, media_type="text/javascript; charset=utf-8", headers={"cache-control": "no-cache"})
+
+    app.mount("/ui", StaticFiles(directory=STATIC), name="ui")  # Gradio has /static and /assets
 
     @app.exception_handler(StudioError)
     def told(request: Request, error: StudioError) -> JSONResponse:

@@ -9,6 +9,14 @@ from studio.ui import html
 from studio.ui.handlers import on, owner_of
 from studio.ui.search import SearchTab
 from studio.ui.shell import Shell, asked, go, remember
+from studio.ui.theme import markup
+
+MOUNT = """
+(function mount() {
+  if (window.studio && window.studio.mountRuns) window.studio.mountRuns(element, trigger);
+  else setTimeout(mount, 30);  // the page's scripts may come later than this element
+})();
+"""
 
 
 @dataclass(frozen=True)
@@ -35,11 +43,12 @@ class RunsTab:
 
 
 def build(shell: Shell) -> RunsTab:
-    gr.HTML(html.heading("Runs", "A run goes on when this page is closed."))
-    notice = gr.HTML(elem_id="runs-notice")
-    view = gr.HTML(
+    markup(html.heading("Runs", "A run goes on when this page is closed."))
+    notice = markup(elem_id="runs-notice")
+    view = markup(
+        "",
         html_template='<div class="runs" aria-busy="true"></div>',
-        js_on_load="window.studio.mountRuns(element, trigger)",
+        js_on_load=MOUNT,
         elem_id="runs-view",
     )
     return RunsTab(shell, view, notice)

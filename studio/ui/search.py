@@ -12,6 +12,7 @@ from studio.ui import html, searchview
 from studio.ui.data import FILE_TYPES
 from studio.ui.handlers import any_of, on, owner_of
 from studio.ui.shell import Shell, asked, remember
+from studio.ui.theme import markup
 
 EXAMPLES = 4
 TOP_K = 10
@@ -73,7 +74,7 @@ class SearchTab:
             if not any(searchview.is_of(c, d) for c in corpora)
         ]
         ready = run is not None and corpus is not None
-        examples = searchview.examples(studio, owner, run, EXAMPLES) if run is not None else []
+        examples = searchview.examples(studio, owner, run, corpus, EXAMPLES) if run is not None else []
         examples += [""] * (EXAMPLES - len(examples))
         return (
             gr.update(choices=[(searchview.run_label(r), r.id) for r in runs], value=run.id if run else None),
@@ -173,7 +174,7 @@ class SearchTab:
 
 
 def build(shell: Shell) -> SearchTab:
-    gr.HTML(html.heading("Search", "Ask both models the same and see what the training changed."))
+    markup(html.heading("Search", "Ask both models the same and see what the training changed."))
     with gr.Row(elem_classes="fields two"):
         run = gr.Dropdown(
             [],
@@ -187,9 +188,9 @@ def build(shell: Shell) -> SearchTab:
             [], value=None, label="Texts to search", info="A corpus, or the texts of a dataset.", elem_id="search-corpus",
             interactive=True,
         )  # fmt: skip
-    with gr.Accordion("Search texts of your own", open=False, elem_id="search-own"), gr.Row():
+    with gr.Accordion("Search texts of your own", open=False, elem_id="search-own", elem_classes="fold"), gr.Row():
         file = gr.File(
-            label=f"Upload a table of texts (up to {shell.settings.max_corpus_rows:,} rows)", file_types=FILE_TYPES, height=132,
+            label="Table of texts", show_label=False, file_types=FILE_TYPES, height=130, elem_classes="upload",
             elem_id="search-upload", scale=3,
         )  # fmt: skip
         with gr.Column(scale=2, min_width=240):
@@ -197,10 +198,10 @@ def build(shell: Shell) -> SearchTab:
                 [], label="Column that holds the texts", elem_id="search-column", visible=False, interactive=True
             )
             add = gr.Button("Use these texts", elem_id="search-add", visible=False)
-    notice = gr.HTML(elem_id="search-notice")
-    blank = gr.HTML(searchview.blank(False, False), elem_id="search-blank")
+    notice = markup(elem_id="search-notice")
+    blank = markup(searchview.blank(False, False), elem_id="search-blank")
     with gr.Column(visible=False, elem_id="search-panel") as panel:
-        status = gr.HTML(elem_id="search-status")
+        status = markup(elem_id="search-status")
         with gr.Row(elem_id="search-box", elem_classes="actions"):
             query = gr.Textbox(
                 label="Query",
@@ -216,8 +217,8 @@ def build(shell: Shell) -> SearchTab:
                 gr.Button("", size="sm", visible=False, scale=0, min_width=60, elem_id=f"search-example-{i}")
                 for i in range(EXAMPLES)
             )
-        results = gr.HTML(elem_id="search-results")
-        gr.HTML(f'<p class="fine">{html.text(HELP)}</p>', elem_id="search-help")
+        results = markup(elem_id="search-results")
+        markup(f'<p class="fine">{html.text(HELP)}</p>', elem_id="search-help")
     timer = gr.Timer(1.0, active=False)
     return SearchTab(
         shell, run, corpus, blank, panel, status, timer, query, button, examples, results, gr.State(""), file, column, add,

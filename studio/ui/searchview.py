@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from studio.data.table import Table
+from studio.errors import NotFound
 from studio.search.result import Comparison, Hit
 from studio.ui import html
 
@@ -23,7 +24,7 @@ def is_of(corpus: Any, dataset: Any) -> bool:
 
 
 def run_label(run: Any) -> str:
-    return f"{run.name} - from {run.base_label}"
+    return run.name
 
 
 def blank(any_model: bool, model_chosen: bool) -> str:
@@ -40,19 +41,16 @@ def blank(any_model: bool, model_chosen: bool) -> str:
     return f'<div class="blank"><b>{title}</b><p>{words}</p></div>'
 
 
-def examples(studio: Any, owner: str, run: Any, count: int) -> list[str]:
-    """Short anchors of the run's dataset, to start with."""
-    from studio.errors import NotFound
-
+def examples(studio: Any, owner: str, run: Any, corpus: Any, count: int) -> list[str]:
+    """Short texts of the run's dataset to start with: of the other kind than those that are searched."""
     try:
-        rows = studio.datasets.rows(owner, run.dataset_id, 0, 400)
+        rows = studio.datasets.rows(owner, run.dataset_id, 0, 2000)
     except NotFound:
         return []
-    found: list[str] = []
-    for words in rows["anchor"].to_pylist():
-        if len(words) <= EXAMPLE_LENGTH and words not in found and len(found) < count:
-            found.append(words)
-    return found
+    of_anchors = corpus is not None and "anchor texts" in corpus.note
+    words = rows["positive" if of_anchors else "anchor"].to_pylist()
+    short = list(dict.fromkeys(text for text in words if len(text) <= EXAMPLE_LENGTH))
+    return short[:: max(1, len(short) // count)][:count]
 
 
 def longest_column(table: Table) -> str:

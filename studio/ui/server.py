@@ -123,8 +123,8 @@ def build_server(studio: Any, settings: Settings) -> "FastAPI":
 
 def run(settings: Settings) -> int:
     """Serve; returns the exit code of the process: 2 when the machine is in the way, said in one line."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("studio").setLevel(logging.INFO)
     try:
         serve(settings)
     except HostError as error:

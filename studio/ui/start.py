@@ -12,6 +12,7 @@ from studio.ui.data import DataTab
 from studio.ui.handlers import on, owner_of
 from studio.ui.records import STATES
 from studio.ui.shell import Shell, go, remember
+from studio.ui.theme import markup
 
 WELCOME = """
 <div class="welcome">
@@ -78,7 +79,7 @@ class StartTab:
 
 
 def build(shell: Shell) -> StartTab:
-    gr.HTML(WELCOME, elem_id="start-welcome")
+    markup(WELCOME, elem_id="start-welcome")
     with gr.Row(elem_id="start-actions", elem_classes="actions"):
         sample = gr.Button(
             "Try the sample", variant="primary", size="lg", elem_id="start-sample", scale=0, min_width=190
@@ -92,10 +93,10 @@ def build(shell: Shell) -> StartTab:
             elem_classes="link",
             min_width=210,
         )
-    notice = gr.HTML(elem_id="start-notice")
-    gr.HTML(STEPS, elem_id="start-steps")
-    gr.HTML(f'<p class="fine">{html.text(device.sentence())}</p>', elem_id="start-device")
-    recent = gr.HTML(elem_id="start-recent")
+    notice = markup(elem_id="start-notice")
+    markup(STEPS, elem_id="start-steps")
+    markup(f'<p class="fine">{html.text(device.sentence())}</p>', elem_id="start-device")
+    recent = markup(elem_id="start-recent")
     credits = " &middot; ".join(f"{html.text(s.label)}: {html.text(s.attribution)}" for s in SAMPLES)
-    gr.HTML(f'<p class="fine">Samples: {credits}</p>', elem_id="start-credits")
+    markup(f'<p class="fine">Samples: {credits}</p>', elem_id="start-credits")
     return StartTab(shell, sample, triplets, upload, recent, notice)

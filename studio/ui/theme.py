@@ -1,20 +1,26 @@
 """How the page looks: one Gradio theme and the files in static/."""
 
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.themes.utils.fonts import LocalFont
 
 STATIC = Path(__file__).with_name("static")
 
+SCRIPTS = ("studio.js", "charts.js", "runview.js", "runs.js")
+"""In the order in which they need each other. Gradio adds scripts in no certain order, so they are served as one."""
+
 HEAD = """
-<link rel="icon" href="/static/logo.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/static/studio.css">
-<script src="/static/studio.js"></script>
-<script src="/static/charts.js"></script>
-<script src="/static/runview.js"></script>
-<script src="/static/runs.js"></script>
+<link rel="icon" href="/ui/logo.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/ui/studio.css">
+<script src="/studio.js"></script>
 """
+
+
+def markup(value: str = "", **options: Any) -> gr.HTML:
+    """An element with our own HTML, without Gradio's styles for prose. People's text goes through html.text."""
+    return gr.HTML(value, apply_default_css=False, **options)
 
 
 def theme() -> gr.themes.Base:
@@ -28,18 +34,26 @@ def theme() -> gr.themes.Base:
     ).set(
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",
-        block_background_fill="white",
-        block_background_fill_dark="*neutral_900",
+        # Inputs have the border, not the blocks around them: one box a control.
+        block_background_fill="transparent",
+        block_background_fill_dark="transparent",
+        block_border_width="0px",
+        block_padding="0px",
+        block_shadow="none",
+        block_shadow_dark="none",
+        input_border_width="1px",
+        input_shadow="none",
         block_border_color="*neutral_200",
         block_border_color_dark="*neutral_800",
         block_label_text_weight="700",
         block_title_text_weight="700",
         block_title_text_color="*neutral_800",
         block_title_text_color_dark="*neutral_200",
+        block_info_text_size="13px",
         block_info_text_color="*neutral_500",
         block_info_text_color_dark="*neutral_400",
         input_background_fill="white",
-        input_background_fill_dark="*neutral_950",
+        input_background_fill_dark="*neutral_900",
         input_border_color="*neutral_300",
         input_border_color_dark="*neutral_700",
         button_primary_background_fill="*primary_600",

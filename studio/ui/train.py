@@ -12,6 +12,7 @@ from studio.ui import form, html, trainview
 from studio.ui.dataview import dataset_label
 from studio.ui.handlers import any_of, explain, on, owner_of
 from studio.ui.shell import Shell, asked, go, remember
+from studio.ui.theme import markup
 
 if TYPE_CHECKING:
     from studio.training.suggest import LossChoice
@@ -194,11 +195,11 @@ def _choosable(losses: "tuple[LossChoice, ...]") -> list[tuple[str, str]]:
 
 
 def build(shell: Shell) -> TrainTab:
-    gr.HTML(html.heading("Train", "Everything is filled in with a good start. Change what you like."))
+    markup(html.heading("Train", "Everything is filled in with a good start. Change what you like."))
     dataset = gr.Dropdown(
         [], value=None, label="Dataset", info="The table to learn from.", elem_id="train-dataset", interactive=True
     )
-    blank = gr.HTML(
+    blank = markup(
         '<div class="blank"><b>No dataset chosen</b><p>Choose one above, or bring a table in the Data tab first.</p></div>',
         elem_id="train-blank",
     )
@@ -209,16 +210,19 @@ def build(shell: Shell) -> TrainTab:
                 widgets[name] = form.widget(FIELD[name])
         with gr.Row(elem_classes="fields two"):
             widgets["loss"] = form.widget(FIELD["loss"])
-            why = gr.HTML(elem_id="train-why")
+            why = markup(elem_id="train-why")
         with gr.Row(elem_classes="fields three"):
             for name in ("epochs", "batch_size", "learning_rate"):
                 widgets[name] = form.widget(FIELD[name])
-        with gr.Accordion("More settings", open=False, elem_id="train-more"), gr.Row(elem_classes="fields three"):
+        with (
+            gr.Accordion("More settings", open=False, elem_id="train-more", elem_classes="fold"),
+            gr.Row(elem_classes="fields three"),
+        ):
             for name in form.MORE:
                 widgets[name] = form.widget(FIELD[name])
         with gr.Row(elem_id="train-go", elem_classes="panel"):
             with gr.Column(scale=3, min_width=300):
-                estimate_html = gr.HTML(elem_id="train-estimate")
+                estimate_html = markup(elem_id="train-estimate")
             with gr.Column(scale=2, min_width=260):
                 name_box = gr.Textbox(
                     label="Name of the run",
@@ -227,6 +231,6 @@ def build(shell: Shell) -> TrainTab:
                     elem_id="train-name",
                 )
                 train = gr.Button("Train", variant="primary", size="lg", elem_id="train-start", interactive=False)
-    notice = gr.HTML(elem_id="train-notice")
+    notice = markup(elem_id="train-notice")
     ordered = {name: widgets[name] for name in form.ALL}
     return TrainTab(shell, dataset, blank, panel, ordered, why, name_box, estimate_html, train, notice)

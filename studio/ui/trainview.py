@@ -45,12 +45,12 @@ def estimate_words(found: "Estimate") -> str:
         ),
         ("Memory", memory if found.memory_mb is None else f"about {memory}", "At the most, while training."),
         (
-            "Rows",
-            f"{found.train_rows:,} + {found.heldout_rows:,}",
-            "Rows that train, and rows held out to judge the result on.",
+            "Training rows",
+            f"{found.train_rows:,}",
+            "Rows that train. The held-out rows are kept out, to judge the result on.",
         ),
     )
-    words = []
+    words = [f"{found.heldout_rows:,} rows are held out to judge the result."]
     if found.tokens is not None:
         words.append(f"Half of the texts have at most {found.tokens.p50} tokens, 95 % at most {found.tokens.p95}.")
     if found.truncated_share:

@@ -105,7 +105,7 @@ window.studio.charts = (() => {
     }
   }
 
-  document.addEventListener("DOMContentLoaded", () => {
+  window.studio.ready(() => {
     new MutationObserver(findWritten).observe(document.body, {
       subtree: true, childList: true, attributes: true, attributeFilter: ["data-plot"],
     });

@@ -188,9 +188,9 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     else if (target.waiting.textContent !== empty) target.waiting.textContent = empty;
   }
 
-  const frame = (title, legend) => ({
+  const frame = (legend) => ({
     uirevision: run.id, showlegend: legend,
-    xaxis: { title: "step", ...(history.steps ? { range: [0, history.steps * 1.02] } : {}) }, yaxis: { title },
+    xaxis: { title: "step", ...(history.steps ? { range: [0, history.steps * 1.02] } : {}) }, yaxis: {},
   });
   const none = () => (ENDED.includes(run.state) ? "Nothing was recorded." : "The first point appears after the first steps.");
 
@@ -219,7 +219,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     const checked = (history.eval.loss || []).some((value) => value !== null);
     if (checked) data.push({ x: [...history.eval.step], y: [...history.eval.loss], type: "scatter", mode: "lines+markers", name: "held-out", role: "second",
       hovertemplate: "step %{x}: %{y:.4f}<extra>held-out</extra>" });
-    show(loss, { data, layout: frame("loss", checked) });
+    show(loss, { data, layout: frame(checked) });
   }
 
   function drawMetric() {
@@ -232,14 +232,19 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     const base = history.base[metric];
     if (base !== undefined && base !== null) data.push({ x: [0, history.steps || step[step.length - 1]], y: [base, base], type: "scatter", mode: "lines",
       name: "base model", role: "base", line: { dash: "dash", width: 1.5 }, hovertemplate: `base model: ${base.toFixed(4)}<extra></extra>` });
-    show(held, { data, layout: frame(label, true) });
+    // Room above and below: one point on the base model's line would otherwise get an axis from -1 to 1.
+    const all = [...values, base].filter((value) => typeof value === "number");
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    if (high - low < 0.1) data.push({ x: [0, 0], y: [Math.max(-1, low - 0.05), Math.min(1, high + 0.05)], type: "scatter", mode: "markers",
+      opacity: 0, hoverinfo: "skip", showlegend: false });
+    show(held, { data, layout: frame(true) });
   }
 
   function drawRate() {
     const { step = [], learning_rate: values = [] } = history.train;
     if (!step.length) { show(rate, null, none()); return; }
     show(rate, { data: [{ x: [...step], y: [...values], type: "scatter", mode: step.length < 3 ? "lines+markers" : "lines", role: "main",
-      hovertemplate: "step %{x}: %{y:.2e}<extra></extra>" }], layout: { ...frame("learning rate", false), yaxis: { title: "learning rate", exponentformat: "e", rangemode: "tozero" } } });
+      hovertemplate: "step %{x}: %{y:.2e}<extra></extra>" }], layout: { ...frame(false), yaxis: { exponentformat: "e", rangemode: "tozero" } } });
   }
 
   renew(run);

@@ -6,6 +6,9 @@ window.studio = (() => {
   const ids = { dataset: asked.get("dataset") || "", run: asked.get("run") || "", corpus: asked.get("corpus") || "" };
   let tab = asked.get("tab") in SHOWN ? asked.get("tab") : "start";
 
+  /** Run when there is a body, now or later: Gradio adds these scripts after the page has loaded. */
+  const ready = (run) => (document.body ? run() : document.addEventListener("DOMContentLoaded", run));
+
   /** An element with attributes and children; strings become text, never HTML. */
   function h(name, attributes = {}, ...children) {
     const element = document.createElement(name);
@@ -39,7 +42,7 @@ window.studio = (() => {
   /** Follow the tab bar, whoever moved it. */
   function watchTabs() {
     const selected = tabButtons().find((b) => b.getAttribute("aria-selected") === "true");
-    const name = selected && selected.textContent.trim().toLowerCase();
+    const name = selected && selected.dataset.tabId;
     if (name in SHOWN && name !== tab) {
       tab = name;
       write();
@@ -88,7 +91,7 @@ window.studio = (() => {
     }
   }
 
-  document.addEventListener("DOMContentLoaded", () => {
+  ready(() => {
     document.body.append(
       h("div", { class: "offline-note", role: "status" }, "The server does not answer. Runs go on; this page waits."),
     );
@@ -108,5 +111,5 @@ window.studio = (() => {
     return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   }
 
-  return { h, ids, remember, request, duration };
+  return { ready, h, ids, remember, request, duration };
 })();
