@@ -19,17 +19,18 @@ class _Level:
     shared: str
     kept_apart: tuple[str, ...]
     """Columns whose texts stand on one side only; empty: all."""
-    min_filled: float
-    """Least part of the wanted rows that must be found."""
+    filled: tuple[float, float]
+    """Least and most rows held out, as a part of the rows wanted."""
     min_groups: int
     """Groups that should be held out, so that chance and not one text decides."""
 
 
 LEVELS = (
-    _Level("nothing", (), 0.8, 10),
-    _Level("negatives", ("anchor", "positive"), 0.8, 10),
-    _Level("answers", ("anchor",), 0.5, 1),
-    _Level("anchors", ("positive",), 0.5, 1),
+    _Level("nothing", (), (0.8, 1.5), 10),
+    _Level("negatives", ("anchor", "positive"), (0.8, 1.5), 10),
+    _Level("answers", ("anchor",), (0.5, 1.5), 1),
+    _Level("anchors", ("positive",), (0.5, 1.5), 1),
+    _Level("answers", ("anchor",), (0.0, np.inf), 1),
 )
 
 
@@ -110,7 +111,8 @@ def _choose(group: np.ndarray, target: int, seed: int, labels: np.ndarray | None
         taken = _fill(chance.permutation(len(sizes)), sizes, target)
         chosen = taken[group]
         count = chosen.sum()
-        if count < level.min_filled * target or taken.sum() < min(level.min_groups, target):
+        least, most = level.filled
+        if not least * target <= count <= most * target or taken.sum() < min(level.min_groups, target):
             return None
         if count > min(MAX_HELDOUT, max(1, len(group) // 2)):
             return None
