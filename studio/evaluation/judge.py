@@ -1,0 +1,34 @@
+"""Base against tuned on rows that no training saw."""
+
+from studio.evaluation.intervals import interval
+from studio.evaluation.measure import Measurement
+from studio.evaluation.result import MetricResult, Verdict
+from studio.evaluation.sentence import COLLAPSED, Facts, advice, outcome_of, verdict_sentence
+from studio.evaluation.task import Task
+
+
+def judge(task: Task, base: Measurement, tuned: Measurement, facts: Facts, split_note: str) -> Verdict:
+    """Compare two measurements of the same task.
+
+    A metric that the rows do not define (all scores alike, one label only) is left out of the verdict's metrics; when
+    it is the primary one, the sentence says that nothing can be judged.
+    """
+    results = tuple(
+        MetricResult(metric, base.metrics[metric], tuned.metrics[metric], *interval(task, metric, base, tuned))
+        for metric in task.metric_ids
+        if metric in base.metrics and metric in tuned.metrics
+    )
+    primary = next((result for result in results if result.id == task.primary), None)
+    rows = len(tuned.values.get(task.primary, task.anchors))
+    collapsed = task.primary in base.metrics and primary is None
+    outcome = "worse" if collapsed else outcome_of(primary, rows)
+    return Verdict(
+        outcome=outcome,
+        sentence=COLLAPSED if collapsed else verdict_sentence(primary, results, rows, task.format),
+        advice=advice(facts, outcome, rows),
+        primary=task.primary,
+        metrics=results,
+        heldout_rows=task.rows,
+        corpus_size=len(task.retrieval.corpus) if task.retrieval else None,
+        split_note=split_note,
+    )

@@ -1,0 +1,195 @@
+"""One model on one task: sentence-transformers' own evaluators, over texts that are embedded once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.evaluation import (
+    BinaryClassificationEvaluator,
+    EmbeddingSimilarityEvaluator,
+    InformationRetrievalEvaluator,
+    TripletEvaluator,
+)
+from sentence_transformers.util import cos_sim, pairwise_cos_sim
+
+from studio.evaluation.task import Retrieval, Task
+
+NAME = "held-out"
+"""What the evaluators call the rows; it shows in the model card."""
+TEXTS_A_STEP = 1024
+BATCH_SIZE = 64
+SCORES_AT_ONCE = 50_000_000
+"""Similarities held in memory during a search."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One model on one task."""
+
+    metrics: dict[str, float]
+    """Metric -> value. A metric that these rows do not define (all scores alike, one label only) is left out."""
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+    """Metric that is a mean -> its value for each query or row; shape (n,)."""
+    similarity: np.ndarray | None = None
+    """Cosine of each row's two texts, shape (rows,); scored and labelled pairs only."""
+
+
+def measure(
+    model: SentenceTransformer,
+    task: Task,
+    *,
+    tick: Callable[[], None] = lambda: None,
+    record: bool = False,
+) -> Measurement:
+    """Judge ``model`` on ``task``.
+
+    ``tick`` is called between portions of the work and may raise to stop it. ``record``: keep the figures for the
+    model's card.
+    """
+    encoded = _Encoded(model, task.texts, tick, record)
+    return _MEASURES[task.format](encoded, task)
+
+
+def _pairs(encoded: "_Encoded", task: Task) -> Measurement:
+    return _search(encoded, task.retrieval)
+
+
+def _triplets(encoded: "_Encoded", task: Task) -> Measurement:
+    """A row with several negatives counts when its positive beats all of them, that is: the nearest one."""
+    anchors, positives = encoded.rows(task.anchors), encoded.rows(task.positives)
+    columns = list(zip(*task.negatives, strict=True))
+    against = torch.stack([pairwise_cos_sim(anchors, encoded.rows(column)) for column in columns])
+    nearest = [columns[i][row] for row, i in enumerate(against.argmax(dim=0).tolist())]
+    evaluator = TripletEvaluator(
+        task.anchors, task.positives, nearest, main_similarity_function="cosine", name=NAME, write_csv=False
+    )
+    figures = evaluator(encoded)
+    right = (pairwise_cos_sim(anchors, positives) > against.max(dim=0).values).double().numpy()
+    found = _search(encoded, task.retrieval)
+    return Measurement(
+        {"triplet_accuracy": float(figures[f"{NAME}_cosine_accuracy"]), **found.metrics},
+        {"triplet_accuracy": right, **found.values},
+    )
+
+
+def _scored(encoded: "_Encoded", task: Task) -> Measurement:
+    similarity = encoded.similarity(task)
+    if not (np.ptp(task.targets) > 0 and np.ptp(similarity) > 0):
+        return Measurement({}, {}, similarity)
+    evaluator = EmbeddingSimilarityEvaluator(
+        list(task.anchors), list(task.positives), task.targets.tolist(),
+        main_similarity="cosine", name=NAME, write_csv=False,
+    )  # fmt: skip
+    figures = evaluator(encoded)
+    return Measurement(
+        {name: float(figures[f"{NAME}_{name}_cosine"]) for name in ("spearman", "pearson")}, {}, similarity
+    )
+
+
+def _labelled(encoded: "_Encoded", task: Task) -> Measurement:
+    similarity = encoded.similarity(task)
+    labels = task.targets.astype(np.int64)
+    if not (np.ptp(labels) > 0 and np.isfinite(similarity).all()):
+        return Measurement({}, {}, similarity)
+    evaluator = BinaryClassificationEvaluator(
+        list(task.anchors), list(task.positives), labels.tolist(),
+        similarity_fn_names=["cosine"], name=NAME, write_csv=False,
+    )  # fmt: skip
+    figures = {name: float(figures) for name, figures in evaluator(encoded).items()}
+    told = similarity >= figures[f"{NAME}_cosine_accuracy_threshold"]
+    chosen = similarity >= figures[f"{NAME}_cosine_f1_threshold"]
+    return Measurement(
+        {
+            "average_precision": figures[f"{NAME}_cosine_ap"],
+            "accuracy": figures[f"{NAME}_cosine_accuracy"],
+            "f1": figures[f"{NAME}_cosine_f1"],
+        },
+        {"accuracy": (told == (labels == 1)).astype(np.float64), "chosen": chosen.astype(np.float64)},
+        similarity,
+    )
+
+
+_MEASURES = {"pair": _pairs, "triplet": _triplets, "scored_pair": _scored, "labelled_pair": _labelled}
+
+
+def _search(encoded: "_Encoded", retrieval: Retrieval) -> Measurement:
+    evaluator = _Search(
+        {str(i): text for i, text in enumerate(retrieval.queries)},
+        {str(i): text for i, text in enumerate(retrieval.corpus)},
+        {str(i): {str(j) for j in found} for i, found in enumerate(retrieval.relevant)},
+        corpus_chunk_size=max(100, SCORES_AT_ONCE // len(retrieval.queries)),
+        mrr_at_k=[10], ndcg_at_k=[10], accuracy_at_k=[1, 10], precision_recall_at_k=[1, 10], map_at_k=[10],
+        score_functions={"cosine": cos_sim}, name=NAME, write_csv=False,
+    )  # fmt: skip
+    figures = evaluator(encoded)
+    names = ("ndcg@10", "mrr@10", "accuracy@1")
+    metrics = {name: float(figures[f"{NAME}_cosine_{name}"]) for name in names}
+    ranks = [np.array(row, dtype=bool) for row in evaluator.right]
+    gains = 1 / np.log2(np.arange(2, 12))
+    best = np.array([gains[: len(found)].sum() for found in retrieval.relevant])
+    values = {
+        "ndcg@10": np.array([gains[: len(row)][row].sum() for row in ranks]) / best,
+        "mrr@10": np.array([1 / (row.argmax() + 1) if row.any() else 0.0 for row in ranks]),
+        "accuracy@1": np.array([float(row[0]) for row in ranks]),
+    }
+    return Measurement(metrics, values)
+
+
+class _Search(InformationRetrievalEvaluator):
+    """The library's evaluator, which also keeps the ten hits of each query that its means are made of."""
+
+    description = "Information Retrieval"
+
+    def compute_metrics(self, queries_result_list: list[list[dict[str, Any]]]) -> dict[str, dict[int, float]]:
+        self.right = [
+            [hit["corpus_id"] in self.relevant_docs[query] for hit in hits[:10]]
+            for query, hits in zip(self.queries_ids, queries_result_list, strict=True)
+        ]
+        return super().compute_metrics(queries_result_list)
+
+
+class _Encoded:
+    """A model for the evaluators to ask: every text of the task embedded once, looked up afterwards."""
+
+    similarity_fn_name = "cosine"
+
+    def __init__(self, model: SentenceTransformer, texts: Sequence[str], tick: Callable[[], None], record: bool):
+        ordered = sorted(texts, key=len, reverse=True)  # texts of like length together: little padding
+        parts = []
+        was_training = model.training
+        for start in range(0, len(ordered), TEXTS_A_STEP):
+            tick()
+            portion = ordered[start : start + TEXTS_A_STEP]
+            parts.append(
+                model.encode(portion, batch_size=BATCH_SIZE, show_progress_bar=False, convert_to_tensor=True)
+                .float()
+                .cpu()
+            )
+        tick()
+        model.train(was_training)
+        self._embeddings = torch.cat(parts)
+        self._position = {text: position for position, text in enumerate(ordered)}
+        self.model_card_data = model.model_card_data if record else _NoCard()
+
+    def rows(self, texts: Sequence[str]) -> torch.Tensor:
+        """Embeddings of ``texts``, shape (n, dimension)."""
+        return self._embeddings[torch.tensor([self._position[text] for text in texts])]
+
+    def similarity(self, task: Task) -> np.ndarray:
+        return pairwise_cos_sim(self.rows(task.anchors), self.rows(task.positives)).double().numpy()
+
+    def encode(self, texts: Sequence[str], convert_to_tensor: bool = False, **_: Any) -> torch.Tensor | np.ndarray:
+        found = self.rows(texts)
+        return found if convert_to_tensor else found.numpy()
+
+    encode_query = encode_document = encode
+
+
+class _NoCard:
+    """Looks during training are not figures of the final model."""
+
+    def set_evaluation_metrics(self, *_: Any) -> None:
+        return None

@@ -1,0 +1,119 @@
+"""The verdict in plain words. No torch."""
+
+from dataclasses import dataclass
+
+from studio.catalog.losses import LOSS
+from studio.catalog.metrics import METRIC
+from studio.evaluation.result import MetricResult
+
+LEAST_ROWS = 10
+"""With fewer, even a change in all rows may be chance."""
+FEW_ROWS = 200
+"""With fewer held-out rows, a small change cannot be told from chance."""
+FEW_TRAINED = 300
+SMALL_BATCH = 16
+RISEN = 1.05
+"""Held-out loss at the end over its lowest value, from which on training went on for too long."""
+SAYINGS = {
+    "accuracy@1": "Finds the right text first for {tuned} of 100 questions, was {base}",
+    "triplet_accuracy": "Finds the positive closer than the negative in {tuned} of 100 rows, was {base}",
+    "ndcg@10": "Right texts stand at nDCG@10 {tuned}, was {base}",
+    "spearman": "Ranks pairs as the scores do with a Spearman of {tuned}, was {base}",
+    "average_precision": "Separates pairs that belong together with an average precision of {tuned}, was {base}",
+}
+COLLAPSED = "It got worse: keep the base model. The tuned model finds every pair equally similar."
+OF_100 = ("accuracy@1", "triplet_accuracy")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a training when it has ended, for the advice."""
+
+    loss: str
+    """Id of the loss."""
+    learning_rate: float
+    batch_size: int
+    train_rows: int
+    heldout_losses: tuple[float, ...]
+    """Held-out loss at each look, oldest first."""
+
+
+def outcome_of(primary: MetricResult | None, rows: int) -> str:
+    """``better``, ``worse`` or ``no_difference``: by where the interval of the primary metric lies."""
+    if primary is None or rows < LEAST_ROWS:
+        return "no_difference"
+    if primary.low > 0:
+        return "better"
+    return "worse" if primary.high < 0 else "no_difference"
+
+
+def verdict_sentence(primary: MetricResult | None, metrics: tuple[MetricResult, ...], rows: int, format: str) -> str:
+    """One honest sentence or two. ``rows``: questions or rows that were judged; ``primary`` None: not defined on them."""
+    outcome = outcome_of(primary, rows)
+    if primary is None:
+        column = "score" if format == "scored_pair" else "label"
+        return f"Cannot be judged: {_rows(rows)} with no two different {column}s say nothing about a model."
+    if rows < LEAST_ROWS:
+        return f"Cannot be judged: {_rows(rows)} {'is' if rows == 1 else 'are'} too few to tell anything from chance."
+    if outcome == "no_difference":
+        return _no_difference(primary, rows)
+    said = _saying(_most_telling(primary, metrics, outcome))
+    return said if outcome == "better" else f"It got worse: keep the base model. {said}"
+
+
+def advice(facts: Facts, outcome: str, rows: int) -> tuple[str, ...]:
+    """What to try next: simple facts, each with one sentence, most useful first."""
+    losses, loss = facts.heldout_losses, LOSS[facts.loss]
+    rising = len(losses) > 2 and losses[-1] > RISEN * min(losses) and losses[-1] > losses[0] * 0.5
+    falling = len(losses) > 2 and losses[-1] < 0.95 * losses[-2] and losses[-1] == min(losses)
+    said = []
+    if outcome == "worse":
+        said.append(f"Try a lower learning rate, for example {facts.learning_rate / 4:.0e}.")
+    if rising:
+        said.append("The held-out loss rose towards the end: fewer epochs or a lower learning rate may do better.")
+    elif falling and outcome != "worse":
+        said.append("The held-out loss was still falling at the end: more epochs may do better.")
+    elif outcome == "no_difference":
+        said.append(f"Little was learnt: try a higher learning rate, for example {facts.learning_rate * 3:.0e}.")
+    if facts.train_rows < FEW_TRAINED:
+        said.append(f"Only {facts.train_rows} rows trained: more rows help more than any setting.")
+    if loss.in_batch_negatives and facts.batch_size < SMALL_BATCH and facts.train_rows >= FEW_TRAINED:
+        said.append(f"{loss.label} learns more from larger batches: try {2 * SMALL_BATCH} rows.")
+    if rows < FEW_ROWS and outcome == "no_difference":
+        said.append("More held-out rows make small differences visible: raise the held-out share or bring more rows.")
+    return tuple(said)
+
+
+def _no_difference(primary: MetricResult, rows: int) -> str:
+    label, change = METRIC[primary.id].label, primary.tuned - primary.base
+    values = f"{label} is {primary.tuned:.3f}, was {primary.base:.3f}"
+    if change == 0 and primary.low == primary.high == 0:
+        return f"No difference: {label} is {primary.tuned:.3f} with both models on {_rows(rows)}."
+    if rows < FEW_ROWS:
+        return f"No measurable difference: {values}, and {_rows(rows)} are too few to tell {change:+.3f} from chance."
+    return f"No measurable difference: {values} ({change:+.3f}, between {primary.low:+.3f} and {primary.high:+.3f})."
+
+
+def _most_telling(primary: MetricResult, metrics: tuple[MetricResult, ...], outcome: str) -> MetricResult:
+    """Accuracy@1 is easier to picture than nDCG; it is used where it says the same."""
+    plain = next((m for m in metrics if m.id == "accuracy@1"), None)
+    if primary.id != "ndcg@10" or plain is None:
+        return primary
+    return plain if (plain.low > 0 if outcome == "better" else plain.high < 0) else primary
+
+
+def _saying(metric: MetricResult) -> str:
+    change = metric.tuned - metric.base
+    if metric.id in OF_100:
+        digits = 0 if abs(change) >= 0.02 else 1
+        numbers = [f"{100 * x:.{digits}f}" for x in (metric.tuned, metric.base)]
+        moves = [f"{100 * x:+.{digits}f}" for x in (change, metric.low, metric.high)]
+    else:
+        numbers = [f"{x:.3f}" for x in (metric.tuned, metric.base)]
+        moves = [f"{x:+.3f}" for x in (change, metric.low, metric.high)]
+    said = SAYINGS[metric.id].format(tuned=numbers[0], base=numbers[1])
+    return f"{said} ({moves[0]}, between {moves[1]} and {moves[2]})."
+
+
+def _rows(rows: int) -> str:
+    return f"{rows:,} held-out {'row' if rows == 1 else 'rows'}"

@@ -1,0 +1,204 @@
+"""How long a training will take and what it needs, before it is started. No torch.
+
+Steps are exact. Time is a cost model: floating-point operations of the model for the tokens that will be computed,
+padding included, over the speed that this machine shows in a short matrix product. Say 'about' with it.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from studio.data.dataset import DatasetInfo
+from studio.training.bases import Base, Limits, limits, resolve_base
+from studio.training.config import TrainConfig
+from studio.training.rows import RowPlan, plan_rows
+from studio.training.suggest import check_fit
+
+SAMPLE_ROWS = 2000
+LIVE_ROWS = 1000
+"""Held-out rows that are looked at while training runs; see training/train.py."""
+
+# Measured on two x86 cores against whole runs of MiniLM, BERT-tiny and WordLlama.
+STARTUP_S = 14.0
+EFFICIENCY_TRAIN = 0.42
+"""Share of the matrix product's speed that a training step reaches."""
+EFFICIENCY_ENCODE = 0.5
+OPTIMIZER_S_PER_M = 1.6e-3
+"""Adam, seconds a step and million parameters."""
+STATIC_S_PER_TOKEN = 1.5e-6
+STEP_S = 0.004
+GPU_GFLOPS = 10_000.0
+"""A guess: nothing is measured on a GPU beforehand."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Length of the texts in tokens, before anything is cut off."""
+
+    p50: int
+    p95: int
+    max: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    steps: int
+    seconds: float | None
+    """About; None when the base model is not on this machine yet."""
+    memory_mb: float | None
+    train_rows: int
+    heldout_rows: int
+    tokens: Tokens | None
+    truncated_share: float | None
+    """Share of the texts that are longer than the model's limit and cut off."""
+    note: str
+
+
+def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate:
+    """What training ``data`` (the dataset's rows) with this config takes.
+
+    Raises:
+        ConfigError, ModelError: the config cannot train on this dataset.
+    """
+    check_fit(info, config, data)
+    rows = plan_rows(data, config)
+    base = resolve_base(config.base_model)
+    known = limits(base)
+    sizes = (rows.steps, len(rows.train), len(rows.heldout))
+    notes = [*rows.notes]
+    if base.needs_download or known.tokenizer is None or known.parameters_m is None:
+        notes.append(f"Time and memory are not known: {base.label} has to be downloaded first.")
+        return Estimate(sizes[0], None, None, *sizes[1:], None, None, " ".join(notes))
+    table = _lengths_by_column(known.tokenizer, data.take(rows.train))
+    lengths = np.concatenate(list(table.values()))
+    limit = config.max_seq_length or known.max_tokens or int(lengths.max())
+    gpu = _has_gpu()
+    gflops = GPU_GFLOPS if gpu else matmul_gflops()
+    cost = _static_cost if base.kind == "static" else _transformer_cost
+    seconds = STARTUP_S + cost(known, rows, config, {k: np.minimum(v, limit) for k, v in table.items()}, gflops)
+    notes.append("On a GPU; not measured beforehand." if gpu else f"On the processor, {os.cpu_count()} cores.")
+    return Estimate(
+        sizes[0],
+        seconds,
+        _memory_mb(known, rows, config, {k: np.minimum(v, limit) for k, v in table.items()}),
+        *sizes[1:],
+        Tokens(int(np.percentile(lengths, 50)), int(np.percentile(lengths, 95)), int(lengths.max())),
+        float((lengths > limit).mean()),
+        " ".join(notes),
+    )
+
+
+def token_lengths(base: Base, data: pa.Table) -> np.ndarray | None:
+    """Tokens of the texts in a sample of the rows (one number a text), None when the tokenizer is not here."""
+    known = limits(base)
+    if known.tokenizer is None:
+        return None
+    return np.concatenate(list(_lengths_by_column(known.tokenizer, data).values()))
+
+
+@lru_cache(maxsize=1)
+def matmul_gflops() -> float:
+    """Speed of this machine in single precision; about 0.1 s the first time."""
+    a = np.random.default_rng(0).standard_normal((768, 768), dtype=np.float32)
+    best = float("inf")
+    until = time.perf_counter() + 0.1
+    while time.perf_counter() < until:
+        start = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - start)
+    return 2 * 768**3 / best / 1e9
+
+
+def _lengths_by_column(tokenizer: Path, data: pa.Table) -> dict[str, np.ndarray]:
+    """Column -> tokens of its texts, for the same sample of at most SAMPLE_ROWS rows."""
+    texts = [name for name in data.column_names if name not in ("score", "label", "row")]
+    if len(data) > SAMPLE_ROWS:
+        data = data.take(np.sort(np.random.default_rng(0).choice(len(data), SAMPLE_ROWS, replace=False)))
+    encoder = _tokenizer(tokenizer, tokenizer.stat().st_mtime_ns)
+    return {
+        name: np.array([len(e.ids) for e in encoder.encode_batch_fast(data[name].to_pylist())], dtype=np.int64)
+        for name in texts
+    }
+
+
+@lru_cache(maxsize=4)
+def _tokenizer(path: Path, mtime_ns: int):
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _padded(columns: list[np.ndarray], batch_size: int) -> float:
+    """Mean length that the texts of a batch are padded to, when ``columns`` are computed together."""
+    rows = len(columns[0])
+    longest = np.maximum.reduce(columns)[np.random.default_rng(0).permutation(rows)]
+    starts = np.arange(0, rows, min(batch_size, rows))
+    return float(np.maximum.reduceat(longest, starts).mean())
+
+
+def _forward_flop(known: Limits, tokens: float, length: float) -> float:
+    """Floating-point operations of one forward pass over ``tokens`` tokens in texts of ``length``.
+
+    12 h^2 weights a layer, two operations each, and attention's two products of 2 * length * h each.
+    """
+    return tokens * known.layers * (24 * known.hidden_size**2 + 4 * length * known.hidden_size)
+
+
+def _transformer_cost(
+    known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray], gflops: float
+) -> float:
+    """Seconds of all steps and looks at the held-out rows."""
+    anchor, *others = lengths.values()
+    train_rows = min(len(rows.train) * config.epochs, rows.steps * rows.batch_size * config.gradient_accumulation_steps)
+    forward = 0.0  # operations of a training row's forward pass
+    for columns in ([anchor], others):
+        length = _padded(columns, rows.batch_size)
+        forward += _forward_flop(known, length * len(columns), length)
+    times = 4 if config.loss.startswith("Cached") else 3  # backward costs twice the forward; cached computes it twice
+    train = times * forward * train_rows / (gflops * 1e9 * EFFICIENCY_TRAIN)
+    mean = float(np.mean(np.concatenate(list(lengths.values()))))
+    encode_row = _forward_flop(known, mean * len(lengths), mean) / (gflops * 1e9 * EFFICIENCY_ENCODE)
+    loss_row = forward / (gflops * 1e9 * EFFICIENCY_ENCODE)
+    live = min(len(rows.heldout), LIVE_ROWS)
+    judging = 2 * len(rows.heldout) * encode_row + (config.evaluations + 1) * live * loss_row
+    judging += config.evaluations * live * encode_row
+    return train + judging + rows.steps * (STEP_S + OPTIMIZER_S_PER_M * known.parameters_m)
+
+
+def _static_cost(
+    known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray], gflops: float
+) -> float:
+    """Seconds of all steps and looks: splitting texts into tokens, and Adam over all vectors at each step."""
+    a_row = float(sum(column.mean() for column in lengths.values()))
+    live = min(len(rows.heldout), LIVE_ROWS)
+    looked_at = 2 * len(rows.heldout) + (2 * config.evaluations + 1) * live
+    tokens = a_row * (len(rows.train) * config.epochs * 2 + looked_at)
+    return tokens * STATIC_S_PER_TOKEN + rows.steps * (STEP_S + OPTIMIZER_S_PER_M * known.parameters_m)
+
+
+def _memory_mb(known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray]) -> float:
+    """Weights, gradients, two moments, and what a batch keeps for the backward pass (34 h + 5 a s values a token)."""
+    process = 700.0
+    fixed = known.parameters_m * 4 * 4
+    if known.layers == 0:
+        return process + fixed
+    portion = (
+        min(config.mini_batch_size or 32, rows.batch_size) if config.loss.startswith("Cached") else rows.batch_size
+    )
+    length = _padded(list(lengths.values()), rows.batch_size)
+    heads = max(1, known.hidden_size // 64)
+    tokens = portion * len(lengths) * length
+    activations = tokens * known.layers * (17 * known.hidden_size + 2.5 * heads * length) * 4 / 1e6
+    return process + fixed + activations
+
+
+def _has_gpu() -> bool:
+    return Path("/dev/nvidia0").exists() or Path("/dev/kfd").exists()

@@ -1,0 +1,28 @@
+"""The loss of a training and the sampler that feeds it. Both are sentence-transformers' own."""
+
+from typing import Any
+
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer import losses
+from sentence_transformers.sentence_transformer.training_args import BatchSamplers
+from torch import nn
+
+from studio.catalog.losses import LOSS
+from studio.training.config import TrainConfig
+
+
+def build_loss(model: SentenceTransformer, config: TrainConfig) -> nn.Module:
+    """The loss that the config names, on ``model``, with its arguments."""
+    record = LOSS[config.loss]
+    arguments: dict[str, Any] = config.loss_arguments()
+    if "mini_batch_size" in arguments:
+        arguments["mini_batch_size"] = int(arguments["mini_batch_size"])
+    if "distance" in record.fixed:
+        arguments["distance_metric"] = getattr(losses.TripletDistanceMetric, record.fixed["distance"])
+    return getattr(losses, record.id)(model, **arguments)
+
+
+def batch_sampler(config: TrainConfig) -> BatchSamplers:
+    """In-batch negatives need batches without a text twice: its own answer would count as a wrong one."""
+    in_batch = LOSS[config.loss].in_batch_negatives
+    return BatchSamplers.NO_DUPLICATES if in_batch else BatchSamplers.BATCH_SAMPLER

@@ -1,0 +1,85 @@
+"""Which rows train, which are held out, and how many steps that makes. No torch."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from studio.catalog.losses import LOSS
+from studio.data.split import Split, split
+from studio.training.config import TrainConfig
+
+TOLD_SHARE = 0.02
+"""Share of rows left out of an epoch from which on a person is told."""
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """What one training does with a dataset's rows."""
+
+    split: Split
+    train: np.ndarray
+    """Positions of the rows that train, ascending."""
+    heldout: np.ndarray
+    """Positions of the rows that judge."""
+    batch_size: int
+    """The config's, or less where a batch could not be filled with different texts."""
+    drop_last: bool
+    """Leave out a last batch of one row: a loss that compares rows would learn nothing from it."""
+    steps_per_epoch: int
+    steps: int
+    notes: tuple[str, ...]
+    """What a person should know of it; one sentence each."""
+
+
+def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
+    """Split ``data`` (a dataset's rows) and count the steps, exactly as training will make them."""
+    parts = split(data, config.heldout_share, config.seed)
+    train = np.sort(np.asarray(parts.train, dtype=np.int64))
+    if config.max_train_rows is not None and config.max_train_rows < len(train):
+        chosen = np.random.default_rng(config.seed).choice(train, config.max_train_rows, replace=False)
+        train = np.sort(chosen)
+    loss = LOSS[config.loss]
+    batch_size, notes = config.batch_size, []
+    if loss.in_batch_negatives and len(train):
+        batch_size, notes = _fill(data.take(train), config.batch_size)
+    drop_last = loss.min_batch_size > 1 and len(train) > batch_size and len(train) % batch_size == 1
+    batches = len(train) // batch_size if drop_last else math.ceil(len(train) / batch_size)
+    steps_per_epoch = max(1, math.ceil(batches / config.gradient_accumulation_steps))
+    return RowPlan(
+        parts,
+        train,
+        np.sort(np.asarray(parts.heldout, dtype=np.int64)),
+        batch_size,
+        drop_last,
+        steps_per_epoch,
+        math.ceil(config.epochs * steps_per_epoch),
+        tuple(notes),
+    )
+
+
+def _fill(rows: pa.Table, batch_size: int) -> tuple[int, list[str]]:
+    """Batch size that different texts can fill, and what to say of it.
+
+    The other rows of a batch serve as wrong answers, so no text may stand in it twice. With 77 different positives a
+    batch holds at most 77 rows; asking for more would silently train on a part of the rows only.
+    """
+    counts = [pc.value_counts(rows[name]).field("counts") for name in ("anchor", "positive")]
+    distinct = min(len(c) for c in counts)
+    notes = []
+    if distinct < batch_size:
+        batch_size = max(2, distinct)
+        notes.append(
+            f"The rows have only {distinct} different texts in a column and a batch must not hold one twice: "
+            f"batches have {batch_size} rows."
+        )
+    batches = math.ceil(len(rows) / batch_size)
+    left_out = max(int(np.maximum(c.to_numpy() - batches, 0).sum()) for c in counts)
+    if left_out > TOLD_SHARE * len(rows):
+        notes.append(
+            f"Some texts stand in more rows than there are batches ({batches}), and a batch takes each once: "
+            f"about {left_out:,} of {len(rows):,} rows are left out in each epoch. Smaller batches leave out fewer."
+        )
+    return batch_size, notes

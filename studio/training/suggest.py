@@ -1,0 +1,176 @@
+"""What to start with, and what does not go together. No torch."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from studio.catalog.formats import FORMAT
+from studio.catalog.losses import LOSS, LOSSES, Loss
+from studio.catalog.models import DEFAULT_LEARNING_RATE, DEFAULT_MODEL
+from studio.data.dataset import DatasetInfo
+from studio.data.split import MAX_HELDOUT, split
+from studio.errors import ConfigError
+from studio.training.bases import Base, limits, resolve_base
+from studio.training.config import FIELD, TrainConfig, make_config
+
+SUGGESTED_LOSS = {
+    "pair": "MultipleNegativesRankingLoss",
+    "triplet": "MultipleNegativesRankingLoss",
+    "scored_pair": "CoSENTLoss",
+    "labelled_pair": "ContrastiveLoss",
+}
+EPOCHS = ((2000, 1.0), (500, 2.0), (0, 3.0))
+"""(from this many rows on, epochs)."""
+BATCH_SIZES = ((800, 32), (200, 16), (0, 8))
+"""(from this many training rows on, batch size)."""
+LEARNING_RATES = ((10, 5e-4), (60, 1e-4))
+"""(up to this many million parameters, learning rate) for transformers that the catalogue does not know."""
+STATIC_LEARNING_RATE = 2e-2
+TOKEN_LIMITS = (64, 128, 256, 512, 1024)
+KEPT_WHOLE = 0.95
+"""Share of the texts that the suggested limit leaves uncut."""
+
+
+@dataclass(frozen=True)
+class LossChoice:
+    loss: Loss
+    fits: bool
+    reason: str
+    """Why to take it, or why it cannot be taken: one sentence."""
+
+
+def losses_for(format: str, negatives: int) -> tuple[LossChoice, ...]:
+    """Every loss of the catalogue for a dataset of ``format`` with ``negatives`` negatives a row.
+
+    The suggested one first, then those that fit, then the others with the reason.
+    """
+    choices = [
+        LossChoice(loss, not (reason := _misfit(loss, format, negatives)), reason or loss.why) for loss in LOSSES
+    ]
+    suggested = SUGGESTED_LOSS[format]
+    return tuple(sorted(choices, key=lambda choice: (choice.loss.id != suggested, not choice.fits)))
+
+
+def suggest_config(info: DatasetInfo, base_model: str = DEFAULT_MODEL, data: pa.Table | None = None) -> TrainConfig:
+    """Settings to start with. ``data``: the dataset's rows; with them, the longest text is suggested too.
+
+    Raises:
+        ModelError: there is no such base model.
+    """
+    base = resolve_base(base_model)
+    config = {
+        "base_model": base_model,
+        "loss": SUGGESTED_LOSS[info.format],
+        "learning_rate": suggest_learning_rate(base),
+        "epochs": next(epochs for rows, epochs in EPOCHS if info.rows >= rows),
+    }
+    trained = _trained(info.rows, FIELD["heldout_share"].default)
+    least = LOSS[config["loss"]].min_batch_size
+    batch_size = next(size for rows, size in BATCH_SIZES if trained >= rows)
+    config["batch_size"] = max(least, min(batch_size, trained))
+    if data is not None and base.kind != "static":
+        config["max_seq_length"] = _token_limit(base, data)
+    return make_config(config)
+
+
+def suggest_learning_rate(base: Base) -> float:
+    """A good start for this base model."""
+    if base.record is not None:
+        return base.record.learning_rate
+    if base.kind == "static":
+        return STATIC_LEARNING_RATE
+    parameters_m = limits(base).parameters_m
+    if parameters_m is None:
+        return DEFAULT_LEARNING_RATE
+    return next((rate for most, rate in LEARNING_RATES if parameters_m <= most), DEFAULT_LEARNING_RATE)
+
+
+def check_fit(info: DatasetInfo, config: TrainConfig, data: pa.Table | None = None) -> None:
+    """Raise ConfigError when this config cannot train on this dataset, before anything is started.
+
+    ``data``: the dataset's rows; with them the split is made, and its numbers are exact.
+
+    Raises:
+        ConfigError: what does not go together, with the numbers and what to do.
+        ModelError: there is no such base model.
+    """
+    loss = LOSS[config.loss]
+    negatives = sum(role.startswith("negative") for role in info.roles)
+    if reason := _misfit(loss, info.format, negatives):
+        fitting = ", ".join(c.loss.label for c in losses_for(info.format, negatives) if c.fits)
+        raise ConfigError(reason, hint=f"Losses that fit this dataset: {fitting}.")
+    _check_base(config)
+    trained = _trained(info.rows, config.heldout_share)
+    if data is not None:
+        trained = len(split(data, config.heldout_share, config.seed).train)
+    available = trained
+    if config.max_train_rows is not None:
+        trained = min(trained, config.max_train_rows)
+    if trained < config.batch_size:
+        what = f"{trained} {'row trains' if trained == 1 else 'rows train'}, but a batch has {config.batch_size}"
+        if trained < available:
+            hint = f"Choose a batch size of at most {trained}, or train on more rows ({available} can be trained on)."
+        else:
+            hint = f"Choose a batch size of at most {trained}, or bring more rows."
+        raise ConfigError(f"{what}: not one step could be made.", hint=hint)
+    if data is None:
+        return
+    column = {"scored_pair": "score", "labelled_pair": "label"}.get(info.format)
+    if column is not None and len(data[column].unique()) < 2:
+        value = data[column][0].as_py()
+        raise ConfigError(
+            f"Every row has the {column} {value:g}: there is nothing to tell apart.",
+            hint=f"{loss.label} needs rows with different {column}s.",
+        )
+
+
+def _trained(rows: int, share: float) -> int:
+    """About how many rows train; studio.data.split says exactly, but has to see the rows."""
+    return rows - min(max(1, round(rows * share)), MAX_HELDOUT)
+
+
+def _check_base(config: TrainConfig) -> None:
+    base = resolve_base(config.base_model)
+    if base.kind == "static":
+        if config.pooling != "default":
+            raise ConfigError(
+                f"{base.label} has no pooling to choose: it averages its token vectors.",
+                hint="Leave the pooling at the model's own.",
+            )
+        if "mini_batch_size" in {p.id for p in LOSS[config.loss].parameters}:
+            raise ConfigError(
+                f"{LOSS[config.loss].label} cannot compute {base.label} in portions.",
+                hint="Static models need so little memory that the uncached loss takes any batch.",
+            )
+    position_limit = limits(base).position_limit
+    if config.max_seq_length and position_limit and config.max_seq_length > position_limit:
+        raise ConfigError(
+            f"{base.label} takes at most {position_limit} tokens; the longest text is set to {config.max_seq_length}.",
+            hint=f"Choose {position_limit} or less, or leave it empty.",
+        )
+
+
+def _misfit(loss: Loss, format: str, negatives: int) -> str:
+    """Why the loss cannot be used, empty when it can."""
+    if format not in loss.formats:
+        needed = " or ".join(FORMAT[f].label.lower() for f in loss.formats)
+        return f"{loss.label} needs {needed}; this dataset has {FORMAT[format].label.lower()}."
+    if loss.max_negatives is not None and negatives > loss.max_negatives:
+        return f"{loss.label} takes {loss.max_negatives} negative a row; this dataset has {negatives}."
+    return ""
+
+
+def _token_limit(base: Base, data: pa.Table) -> int | None:
+    """Smallest limit that leaves most texts whole; None when the model's own is no larger, or lengths are unknown."""
+    from studio.training.estimate import token_lengths
+
+    lengths = token_lengths(base, data)
+    own = limits(base).max_tokens
+    if lengths is None or not len(lengths):
+        return None
+    for limit in TOKEN_LIMITS:
+        if own is not None and limit >= own:
+            return None
+        if (lengths <= limit).mean() >= KEPT_WHOLE:
+            return limit
+    return None

@@ -1,0 +1,284 @@
+"""One training, from a run's folder to a tuned model."""
+
+import hashlib
+import math
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from datasets import Dataset
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+from transformers import PrinterCallback, set_seed
+
+from studio.catalog.losses import LOSS
+from studio.data.dataset import DatasetInfo, load_info, load_rows
+from studio.errors import ConfigError, HostError, RunError
+from studio.evaluation.measure import Measurement, measure
+from studio.evaluation.sentence import Facts
+from studio.evaluation.task import Task, make_task
+from studio.files import read_json, write_json
+from studio.training.callbacks import (
+    MOST_TRAIN_EVENTS,
+    Cancelled,
+    Checkpoints,
+    Events,
+    LiveEvaluator,
+    Stopping,
+    StopWatch,
+)
+from studio.training.checkpoints import ASIDE, newest_whole, step_of
+from studio.training.config import TrainConfig, make_config
+from studio.training.estimate import LIVE_ROWS
+from studio.training.folder import EventWriter, RunFolder
+from studio.training.model import build_model
+from studio.training.objective import batch_sampler, build_loss
+from studio.training.rows import RowPlan, plan_rows
+from studio.training.suggest import check_fit
+
+CHECKPOINT_EVERY_S = 60.0
+CHECKPOINT_BYTES = 12
+"""Bytes of a checkpoint for each weight: the weight and Adam's two moments, four bytes each."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves for judging and saving."""
+
+    config: TrainConfig
+    info: DatasetInfo
+    model: SentenceTransformer
+    task: Task
+    base: Measurement
+    rows: RowPlan
+    facts: Facts
+    step: int
+    steps: int
+
+
+def train(
+    folder: RunFolder, events: EventWriter, watch: StopWatch, checkpoint_every_s: float = CHECKPOINT_EVERY_S
+) -> Trained:
+    """Train as ``folder`` says; continues from its newest whole checkpoint when there is one.
+
+    Raises:
+        StudioError: what a person can do something about.
+        Cancelled: somebody asked the run to stop and keep nothing.
+    """
+    events.write("phase", phase="loading")
+    config, info, data = load(folder)
+    check_fit(info, config, data)
+    rows = plan_rows(data, config)
+    write_split(folder, data, rows)
+    for message in rows.notes:
+        events.write("note", message=message, severity="warning")
+
+    set_seed(config.seed)
+    model = build_model(config)
+    model.model_card_data.train_datasets = [{"name": info.name}]
+    check_room(folder, model)
+    precision = choose_precision(config, model.device)
+    task = make_task(data, info.format, rows.heldout, rows.split.shared)
+    live_rows = draw(rows.heldout, config.seed)
+    live = make_task(data, info.format, live_rows, rows.split.shared, LIVE_ROWS)
+    if live.rows < task.rows:
+        message = (
+            f"While training runs, {live.rows:,} of the {task.rows:,} held-out rows are looked at; the end takes all."
+        )
+        events.write("note", message=message, severity="info")
+    watch.look()
+
+    events.write("phase", phase="judging base")
+    begun = time.monotonic()
+    base = measure(model, task, tick=watch.look)
+    judging_s = time.monotonic() - begun
+    events.write(
+        "plan",
+        steps=rows.steps,
+        train_rows=len(rows.train),
+        heldout_rows=task.rows,
+        device=name_device(model.device),
+        precision=precision,
+        primary=task.primary,
+        base={name: base.metrics.get(name) for name in task.metric_ids},
+    )
+    watch.look()
+
+    arguments = training_arguments(folder, config, rows, precision, model.device)
+    reporter = Events(events, task.metric_ids, looks(rows.steps, config.evaluations), len(rows.train), judging_s)
+    fingerprint = fingerprint_of(folder)
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=as_dataset(data, rows.train),
+        eval_dataset=loss_rows(data, live_rows, config),
+        loss=build_loss(model, config),
+        evaluator=LiveEvaluator(live, base if live.texts == task.texts else None),
+        callbacks=[
+            reporter,
+            Stopping(watch),
+            Checkpoints(folder.checkpoints, fingerprint, checkpoint_every_s, note_into(events)),
+        ],
+    )
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = find_checkpoint(folder, fingerprint, events)
+
+    events.write("phase", phase="training")
+    if checkpoint is None and config.evaluations > 0:
+        trainer.evaluate()
+    watch.look()
+    if watch.keep and checkpoint is None:
+        raise Cancelled("Stopped before the first step: there was nothing to keep.")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if not all(torch.isfinite(p).all() for p in model.parameters()):
+        raise ConfigError(
+            "The weights stopped being numbers in the last steps: the model is lost.",
+            hint=f"The learning rate of {config.learning_rate:g} is too high for this model; try a tenth of it.",
+        )
+    shutil.rmtree(folder.checkpoints / ASIDE, ignore_errors=True)
+    facts = Facts(config.loss, config.learning_rate, rows.batch_size, len(rows.train), tuple(reporter.losses))
+    return Trained(config, info, model.eval(), task, base, rows, facts, trainer.state.global_step, rows.steps)
+
+
+def load(folder: RunFolder) -> tuple[TrainConfig, DatasetInfo, pa.Table]:
+    """Config and dataset of a run."""
+    values = read_json(folder.config)
+    if values is None:
+        raise RunError(f"The run's folder {folder.path.name} holds no config.json.", hint="Start the run again.")
+    return make_config(values), load_info(folder.dataset), load_rows(folder.dataset)
+
+
+def training_arguments(
+    folder: RunFolder, config: TrainConfig, rows: RowPlan, precision: str, device: torch.device
+) -> SentenceTransformerTrainingArguments:
+    """The config in the Trainer's words."""
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(folder.checkpoints / ASIDE),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=rows.batch_size,
+        per_device_eval_batch_size=min(rows.batch_size, len(rows.heldout)),
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=config.lr_scheduler,
+        warmup_steps=math.ceil(config.warmup_ratio * rows.steps),
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        seed=config.seed,
+        data_seed=config.seed,
+        batch_sampler=batch_sampler(config),
+        dataloader_drop_last=rows.drop_last,
+        dataloader_pin_memory=device.type == "cuda",
+        use_cpu=device.type == "cpu",
+        eval_strategy="no",  # the callbacks ask for looks and checkpoints
+        save_strategy="no",
+        logging_strategy="steps",
+        logging_steps=math.ceil(rows.steps / MOST_TRAIN_EVENTS),
+        logging_first_step=True,
+        logging_nan_inf_filter=False,  # it would show a lost model as a loss of 0
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def looks(steps: int, evaluations: int) -> frozenset[int]:
+    """Steps after which the held-out rows are looked at: evenly spread, the last one always."""
+    return frozenset(max(1, round(steps * i / evaluations)) for i in range(1, evaluations + 1)) | {steps}
+
+
+def choose_precision(config: TrainConfig, device: torch.device) -> str:
+    """The number format of the computation on this device. Raises ConfigError where it has not got it."""
+    if config.precision == "auto":
+        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    if config.precision == "fp16" and device.type == "cpu":
+        raise ConfigError("fp16 does not train on a processor.", hint="Choose automatic, fp32 or bf16.")
+    if config.precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise ConfigError("This GPU has no bf16.", hint="Choose automatic, fp32 or fp16.")
+    return config.precision
+
+
+def name_device(device: torch.device) -> str:
+    """For people."""
+    if device.type == "cuda":
+        return f"GPU ({torch.cuda.get_device_name(device)})"
+    return f"processor ({os.cpu_count()} cores)" if device.type == "cpu" else device.type.upper()
+
+
+def as_dataset(data: pa.Table, positions: np.ndarray) -> Dataset:
+    """The rows at ``positions``, columns as the losses want them: the texts in order, then score or label.
+
+    Any other column (the row's number) would be taken for a text.
+    """
+    return Dataset(data.drop_columns(["row"]).take(positions).combine_chunks())
+
+
+def draw(heldout: np.ndarray, seed: int) -> np.ndarray:
+    """At most LIVE_ROWS of the held-out rows, by chance: what is looked at while training runs."""
+    if len(heldout) <= LIVE_ROWS:
+        return heldout
+    return np.sort(np.random.default_rng(seed).choice(heldout, LIVE_ROWS, replace=False))
+
+
+def loss_rows(data: pa.Table, positions: np.ndarray, config: TrainConfig) -> Dataset | None:
+    """Held-out rows that the loss is computed on; None where a loss that compares rows has only one."""
+    return as_dataset(data, positions) if len(positions) >= LOSS[config.loss].min_batch_size else None
+
+
+def write_split(folder: RunFolder, data: pa.Table, rows: RowPlan) -> None:
+    """split.json: the row numbers (as a spreadsheet counts) of the rows that train and that are held out."""
+    numbers = data["row"].to_numpy()
+    write_json(
+        folder.split,
+        {
+            "train": numbers[rows.train].tolist(),
+            "heldout": numbers[rows.heldout].tolist(),
+            "note": rows.split.note,
+            "shared": rows.split.shared,
+        },
+    )
+
+
+def check_room(folder: RunFolder, model: SentenceTransformer) -> None:
+    """Raises HostError when the disk has no room for two checkpoints and the model."""
+    weights = sum(p.numel() for p in model.parameters())
+    needed = weights * (2 * CHECKPOINT_BYTES + 4)
+    free = shutil.disk_usage(folder.path).free
+    if free < needed:
+        raise HostError(
+            f"The disk has {free / 1e6:,.0f} MB left; this training needs {needed / 1e6:,.0f} MB.",
+            hint="Delete old runs or corpora, or choose a smaller base model.",
+        )
+
+
+def fingerprint_of(folder: RunFolder) -> str:
+    """Names the config and data that a checkpoint belongs to."""
+    parts = (folder.config.read_bytes(), folder.split.read_bytes(), (folder.dataset / "dataset.json").read_bytes())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def find_checkpoint(folder: RunFolder, fingerprint: str, events: EventWriter) -> Path | None:
+    """The checkpoint to go on from; says in the events which it is and what was wrong with others."""
+    folder.checkpoints.mkdir(exist_ok=True)
+    shutil.rmtree(folder.checkpoints / ASIDE, ignore_errors=True)
+    checkpoint, problems = newest_whole(folder.checkpoints, fingerprint)
+    for problem in problems:
+        events.write("note", message=problem, severity="warning")
+    if checkpoint is not None:
+        events.write("note", message=f"Goes on from the checkpoint of step {step_of(checkpoint)}.", severity="info")
+    elif problems:
+        events.write("note", message="No checkpoint is whole: training starts again.", severity="warning")
+    return checkpoint
+
+
+def note_into(events: EventWriter):
+    """A function that writes a note event."""
+    return lambda message, severity: events.write("note", message=message, severity=severity)

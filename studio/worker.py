@@ -1,0 +1,160 @@
+"""The process of one run: ``python -m studio.worker RUN_DIR``. It reads and writes that folder, and nothing else.
+
+Ends with exit code 0 when the run succeeded or was cancelled, 2 for what a person can do something about, else 1.
+What happened is in outcome.json, written last.
+"""
+
+import argparse
+import errno
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+import uuid
+from dataclasses import asdict
+from pathlib import Path
+
+from studio.errors import HostError, StudioError
+from studio.files import write_json
+from studio.training.folder import EventWriter, Outcome, RunFolder
+
+NICENESS = 5
+FULL_BYTES = 20_000_000
+"""Less room than this, and a failed write is put down to the disk."""
+
+logger = logging.getLogger("studio.worker")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the folder given on the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m studio.worker", description="Train what a run's folder asks for.")
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS")
+    options = parser.parse_args(arguments)
+    prepare_process()
+    return run(RunFolder(options.run_dir), options.checkpoint_every)
+
+
+def prepare_process() -> None:
+    """Settle what has to be settled before torch is imported."""
+    os.nice(NICENESS)  # the page stays quick while all cores train
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = os.environ["DISABLE_TELEMETRY"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    os.environ["TQDM_DISABLE"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # bars make no readable log
+    # With several GPUs in sight the Trainer would use all of them at once, each with a part of every batch.
+    os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout)
+    logging.getLogger("studio").setLevel(logging.INFO)
+
+
+def run(folder: RunFolder, checkpoint_every_s: float) -> int:
+    """Train, judge, save. Returns the exit code."""
+    begun = time.monotonic()
+    from studio.training.callbacks import Cancelled
+
+    for left_over in (folder.outcome, folder.verdict):
+        left_over.unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, _terminated)
+    events = EventWriter(folder.events)
+    try:
+        outcome, code = work(folder, events, checkpoint_every_s), 0
+    except Cancelled as cancelled:
+        outcome, code = Outcome("cancelled", str(cancelled) or "Stopped; nothing was kept."), 0
+    except Exception as error:
+        outcome, code = explain(error, folder)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on it is only a moment
+    events.write("phase", phase="done")
+    events.close()
+    write_json(folder.outcome, {**asdict(outcome), "seconds": round(time.monotonic() - begun, 1)})
+    return code
+
+
+def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> Outcome:
+    """The run itself."""
+    from transformers.utils import logging as transformers_logging
+
+    from studio.evaluation.judge import judge
+    from studio.evaluation.measure import measure
+    from studio.export.folder import save_model
+    from studio.training.callbacks import StopWatch
+    from studio.training.train import train
+
+    transformers_logging.disable_progress_bar()
+    watch = StopWatch(folder)
+    done = train(folder, events, watch, checkpoint_every_s)
+
+    events.write("phase", phase="judging tuned")
+    tuned = measure(done.model, done.task, tick=watch.look, record=True)
+    verdict = judge(done.task, done.base, tuned, done.facts, done.rows.split.note)
+    logger.info(verdict.sentence)
+
+    events.write("phase", phase="saving")
+    save_model(done.model, folder.model, done.config, verdict, done.info)
+    verdict.save(folder.verdict)
+    shutil.rmtree(folder.checkpoints, ignore_errors=True)
+    early = done.step < done.steps
+    return Outcome(
+        "succeeded",
+        f"Stopped early at step {done.step:,} of {done.steps:,}." if early else verdict.sentence,
+        step=done.step,
+        train_rows=done.facts.train_rows,
+        heldout_rows=done.task.rows,
+    )
+
+
+def explain(error: Exception, folder: RunFolder) -> tuple[Outcome, int]:
+    """What went wrong in plain words, and the exit code. Everything is in the log."""
+    if isinstance(error, StudioError):
+        logger.info("%s", error)
+        return Outcome("failed", error.message, error.hint), 1 if isinstance(error, HostError) else 2
+    logger.exception("The run failed")
+    if is_out_of_memory(error):
+        return Outcome(
+            "failed",
+            "The memory of this machine was not enough for this training.",
+            "Choose a smaller batch size (half of it needs about half the memory), a shorter longest text, "
+            "or a cached loss with a small portion size.",
+        ), 2
+    if is_disk_full(error, folder):
+        return Outcome(
+            "failed", "The disk is full.", "Delete old runs or corpora, then continue the run from its last checkpoint."
+        ), 1
+    error_id = uuid.uuid4().hex[:8]
+    logger.error("error id %s", error_id)
+    return Outcome(
+        "failed",
+        f"Something went wrong inside training (error id {error_id}).",
+        "The log says more; please report it.",
+        error_id,
+    ), 1
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Of the machine or of a GPU; torch says it in several ways."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def is_disk_full(error: BaseException, folder: RunFolder) -> bool:
+    """torch reports a full disk as a failed write of its own, so the disk is looked at as well."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    failed_write = isinstance(error, RuntimeError | OSError) and (
+        "unexpected pos" in str(error) or "PytorchStreamWriter" in str(error) or "I/O error" in str(error)
+    )
+    return failed_write and shutil.disk_usage(folder.path).free < FULL_BYTES
+
+
+def _terminated(*_: object) -> None:
+    from studio.training.callbacks import Cancelled
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Cancelled("Ended from outside before it was done; nothing was kept.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
