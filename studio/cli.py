@@ -208,8 +208,10 @@ def search(
     """Find the texts of a table that are closest to a query."""
     from studio.data.read import read_table
     from studio.search.result import check_query
+    from studio.training.bases import resolve_base
 
     query = check_query(query, top_k)
+    resolve_base(model)
     table = read_table(corpus_file)
     column = text if text is not None else _longest_column(table)
     if column not in table.columns:

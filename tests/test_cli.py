@@ -134,20 +134,21 @@ def test_check_is_quick_because_torch_is_not_imported(pairs):
 # bad input
 
 UNREADABLE = {
-    "empty": b"",
-    "binary": bytes(range(256)) * 40,
-    "picture": b"\x89PNG\r\n\x1a\n" + bytes(200),
-    "cut-off Parquet": b"PAR1" + b"\x15\x04\x15" * 30,
-    "cut-off Excel": b"PK\x03\x04" + b"\x14\x00" * 40,
+    "empty": (b"", "The file is empty"),
+    "header only": (b"question,answer\r\n", "no rows below its header"),
+    "binary": (bytes(range(256)) * 40, "Choose a table"),
+    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(200), "Choose a table"),
+    "cut-off Parquet": (b"PAR1" + b"\x15\x04\x15" * 30, "broken or cut off"),
+    "cut-off Excel": (b"PK\x03\x04" + b"\x14\x00" * 40, "Choose a table"),
 }
 
 
-@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
-def test_a_file_that_is_no_table_is_refused(tmp_path, content):
+@pytest.mark.parametrize(("content", "words"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_is_no_table_is_refused(tmp_path, content, words):
     file = tmp_path / "table.csv"
     file.write_bytes(content)
-    assert "table.csv" in refused("check", file)
-    refused("train", "--data", file, "--out", tmp_path / "run")
+    assert words in refused("check", file)
+    assert words in refused("train", "--data", file, "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -158,20 +159,22 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 MESSAGES = {
-    "header only": (["question", "answer"], [], (), ("row",)),
     "one column": (["question"], [["a b"], ["c d"]], (), ("column",)),
-    "a role empty in every row": (["question", "answer"], [["a b", ""], ["c d", ""]], (), ("answer",)),
+    "a role empty in every row": (
+        ["question", "answer"], [["a b", ""], ["c d", ""]],
+        ("--anchor", "question", "--positive", "answer"), ("answer", "empty in every row"),
+    ),
     "a column twice": (
         ["question", "answer"], [["a b", "c d"]], ("--anchor", "question", "--positive", "question"), ("question",),
     ),
     "a missing column": (["question", "answer"], [["a b", "c d"]], ("--anchor", "query"), ("query",)),
     "labels that are not 0/1": (
         ["a", "b", "label"], [["x y", "z w", "2"], ["p q", "r s", "0"]],
-        ("--anchor", "a", "--positive", "b", "--label", "label"), ("label", "row 2"),
+        ("--anchor", "a", "--positive", "b", "--label", "label"), ("label", "Row 2"),
     ),
     "scores as text": (
         ["a", "b", "score"], [["x y", "z w", "0.5"], ["p q", "r s", "very similar"]],
-        ("--anchor", "a", "--positive", "b", "--score", "score"), ("score", "row 3"),
+        ("--anchor", "a", "--positive", "b", "--score", "score"), ("score", "Row 3"),
     ),
 }  # fmt: skip
 
@@ -226,7 +229,8 @@ def test_pairs_train_and_the_tuned_model_can_be_searched_with(pairs, tmp_path):
     found = answer("search", folder / "model", pairs, "my card was stolen", "--text", "question", "--top-k", 3)
     assert [hit["rank"] for hit in found["hits"]] == [1, 2, 3]
     assert found["column"] == "question"
-    rows = list(csv.reader(pairs.open(encoding="utf-8", newline="")))
+    with pairs.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
     assert all(rows[hit["row"] - 1][0] == hit["text"] for hit in found["hits"])
 
     untuned = answer("search", STATIC[1], pairs, "my card was stolen", "--text", "question", "--top-k", 3)
