@@ -79,7 +79,7 @@ class Corpora:
             raise SearchError(f"This dataset has no such texts. It has {', '.join(texts)}.")
         found = pa.concat_tables([rows.select([role, "row"]).rename_columns(["text", "row"]) for role in roles])
         where = f"The {_and(roles)} texts of '{dataset.name}'."
-        return self._create(owner, found, dataset.name, where, cut=True)
+        return self._create(owner, found, dataset.name, where, dataset.id)
 
     def create_from_upload(
         self, owner: str, upload_id: str, column: str, name: str, dialect: Dialect | None = None
@@ -93,7 +93,7 @@ class Corpora:
             raise DataError(f"The column '{column}' holds lists, not texts.", hint="Choose another column.")
         found = pa.table({"text": values.cast(pa.string()), "row": table.rows.cast(pa.int64())})
         where = f"The column '{column}' of {table.name}."
-        return self._create(owner, found, display_name(name, Path(table.name).stem), where, cut=False)
+        return self._create(owner, found, display_name(name, Path(table.name).stem), where, None)
 
     def list(self, owner: str) -> list[CorpusRecord]:
         """Newest first."""
@@ -167,12 +167,12 @@ class Corpora:
 
         return self._warm.get("models", lambda: WarmModels(self._warm_models)).get(name)
 
-    def _create(self, owner: str, found: pa.Table, name: str, note: str, *, cut: bool) -> CorpusRecord:
-        """``found``: text, row. ``cut``: too many texts are cut off (and that is said) instead of refused."""
+    def _create(self, owner: str, found: pa.Table, name: str, note: str, dataset_id: str | None) -> CorpusRecord:
+        """``found``: text, row. Too many texts of a dataset are cut off, and that is said; those of a table are refused."""
         kept, empty, repeated = _distinct(found)
         if not len(kept):
             raise SearchError("There are no texts to search.", hint="Choose a column that has texts in it.")
-        if len(kept) > self._max_rows and not cut:
+        if len(kept) > self._max_rows and dataset_id is None:
             raise SearchError(
                 f"There are {len(kept):,} different texts; at most {self._max_rows:,} can be searched here.",
                 hint="Upload a smaller table.",
@@ -193,14 +193,22 @@ class Corpora:
             remove(aside)
             raise HostError(f"The corpus could not be stored: {error.strerror}.") from error
         row = self._store.add(
-            CORPORA, id=id, owner=owner, name=name, rows=len(kept), note=note, created=time.time()
+            CORPORA, id=id, owner=owner, name=name, rows=len(kept), note=note, dataset_id=dataset_id,
+            created=time.time(),
         )  # fmt: skip
         return self._record(row)
 
     def _record(self, row: Row) -> CorpusRecord:
         folder = self._workspace.corpora / row["id"]
         return CorpusRecord(
-            row["id"], row["owner"], row["name"], row["rows"], row["note"], folder, when(row["created"])
+            row["id"],
+            row["owner"],
+            row["name"],
+            row["rows"],
+            row["note"],
+            row["dataset_id"],
+            folder,
+            when(row["created"]),
         )
 
 

@@ -85,7 +85,11 @@ class Lane:
 
     def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
         """``state``: as in outcome.json."""
-        raise NotImplementedError
+        self._move(row, self.ends[state], self.busy, **self.last_words(row, message, hint))
+
+    def last_words(self, row: Row, message: str, hint: str) -> dict[str, Any]:
+        """What is kept of how it ended."""
+        return {"message": f"{message} {hint}".strip()}
 
     def _move(self, row: Row, to: str, of: tuple[str, ...], **fields: Any) -> bool:
         return self.store.move(self.table, self.id(row), to=to, of=of, **fields)
@@ -105,10 +109,9 @@ class TrainingLane(Lane):
         super().again(row, message, counts=counts)
         note(RunFolder(self.folder(row)), message)
 
-    def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
+    def last_words(self, row: Row, message: str, hint: str) -> dict[str, Any]:
         at = self.feeds.of(RunFolder(self.folder(row)).events).progress()
-        fields = {"message": message, "hint": hint, "ended": time.time(), "step": at["step"], "steps": at["steps"]}
-        self._move(row, self.ends[state], self.busy, **fields)
+        return {"message": message, "hint": hint, "ended": time.time(), "step": at["step"], "steps": at["steps"]}
 
 
 class IndexLane(Lane):
@@ -120,9 +123,6 @@ class IndexLane(Lane):
 
     def folder(self, row: Row) -> Path:
         return self.workspace.indexes / row["corpus_id"] / row["model_key"]
-
-    def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
-        self._move(row, self.ends[state], self.busy, message=f"{message} {hint}".strip())
 
 
 def write_run_config(folder: RunFolder, run: dict[str, Any], config_json: str) -> None:

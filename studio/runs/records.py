@@ -85,6 +85,8 @@ class CorpusRecord:
     rows: int
     note: str
     """Where the texts come from and what was left out, one or two sentences."""
+    dataset_id: str | None
+    """The dataset that it was made of (which may be gone); None: an uploaded table."""
     folder: Path
     """Holds texts.parquet: ``text`` (string), ``row`` (int64, number of the row in the file)."""
     created: datetime

@@ -64,6 +64,7 @@ CORPORA = sa.Table(
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
+    sa.Column("dataset_id", sa.String(16)),
     sa.Column("created", sa.Double, nullable=False),
 )  # fmt: skip
 INDEXES = sa.Table(

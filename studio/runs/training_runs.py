@@ -136,13 +136,14 @@ class Runs:
         Stop after Stop and keep gives up the result. Raises RunError when the run has ended already.
         """
         key = {"id": self._store.get(RUNS, owner, run_id)["id"]}
-        cancelled = {"message": "Cancelled before it started.", "hint": "", "ended": time.time()}
-        done = (
-            self._store.move(RUNS, key, to="cancelled", of=("queued",), **cancelled)
-            or self._store.move(RUNS, key, to="stopping", of=("running",), keep=keep, message="")
-            or (not keep and self._store.move(RUNS, key, to="stopping", of=("stopping",), keep=False))
-        )
-        state = self._store.get(RUNS, owner, run_id)["state"]
+        cancelled = {"message": "Cancelled while it waited.", "hint": "", "ended": time.time()}
+        with self._supervisor.lock:  # not between two states
+            done = (
+                self._store.move(RUNS, key, to="cancelled", of=("queued",), **cancelled)
+                or self._store.move(RUNS, key, to="stopping", of=("running",), keep=keep, message="")
+                or (not keep and self._store.move(RUNS, key, to="stopping", of=("stopping",), keep=False))
+            )
+            state = self._store.get(RUNS, owner, run_id)["state"]
         if not done and state != "stopping":
             raise RunError("This run has ended already.")
         self._supervisor.wake()

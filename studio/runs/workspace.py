@@ -28,6 +28,8 @@ class Workspace:
         self.corpora = self.path / "corpora"
         self.indexes = self.path / "indexes"
         self.tmp = self.path / "tmp"
+        self.page_tmp = self.tmp / "gradio"
+        """Where files that the page takes in arrive (GRADIO_TEMP_DIR)."""
         self._server = self.path / "server.json"
         self._lock = None
 
@@ -38,7 +40,7 @@ class Workspace:
             HostError: not writable, or another server uses it.
         """
         try:
-            for folder in (self.datasets, self.uploads, self.runs, self.corpora, self.indexes, self.tmp):
+            for folder in (self.datasets, self.uploads, self.runs, self.corpora, self.indexes, self.page_tmp):
                 folder.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / "server.lock").open("a")
             probe = self.tmp / f"probe.{os.getpid()}"
@@ -74,8 +76,8 @@ class Workspace:
     def sweep(self, *, older_than_s: float = STALE_S) -> None:
         """Remove temporary files that nobody can be using any more."""
         before = time.time() - older_than_s
-        for path in self.tmp.iterdir():
-            if path.lstat().st_mtime < before:
+        for path in (*self.tmp.iterdir(), *self.page_tmp.iterdir()):
+            if path != self.page_tmp and path.lstat().st_mtime < before:
                 remove(path)
 
     def discard(self, path: Path) -> None:

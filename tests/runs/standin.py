@@ -24,6 +24,8 @@ def main(path: Path) -> None:
     ways = set(read_json(folder.run)["name"].split())
     if "deaf" in ways:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if "polite" in ways:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(finish(folder, "cancelled", 0, "Ended from outside.")))
     if "parent" in ways:
         child = subprocess.Popen(["sleep", "600"])
         write_json(path / "child.json", child.pid)

@@ -37,6 +37,7 @@ def test_a_dataset_of_pairs_is_searched_by_its_positives(studio, dataset):
     corpus = studio.corpora.create_from_dataset("ada", dataset.id)
     assert (corpus.name, corpus.rows, corpus.note) == ("Pairs", 40, "The positive texts of 'Pairs'.")
     assert texts(corpus)[0] == "It is the answer about matter 0."
+    assert corpus.dataset_id == dataset.id
     assert studio.corpora.list("ada") == [corpus]
 
 

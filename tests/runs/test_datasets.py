@@ -74,7 +74,7 @@ def test_nothing_is_left_of_a_dataset_that_could_not_be_made(studio, upload):
         studio.datasets.create("ada", upload.id, Roles(anchor="question", positive="question"), "Bad")
     assert studio.datasets.list("ada") == []
     assert list(studio.workspace.datasets.iterdir()) == []
-    assert list(studio.workspace.tmp.iterdir()) == []
+    assert list(studio.workspace.tmp.iterdir()) == [studio.workspace.page_tmp]
 
 
 def test_a_deleted_dataset_is_gone_from_the_list_and_the_disk(studio, dataset):
@@ -105,6 +105,9 @@ def test_old_uploads_and_temporary_files_are_swept_at_start_and_new_ones_are_not
     stale = first.workspace.tmp / "stale"
     stale.mkdir()
     os.utime(stale, (1, 1))
+    arriving = first.workspace.page_tmp / "arriving.csv"
+    arriving.write_text("a,b")
+    os.utime(first.workspace.page_tmp, (1, 1))
     dataset = make_dataset(first, tmp_path)
     with first._store._writing() as connection:
         connection.exec_driver_sql("UPDATE uploads SET created = ? WHERE id = ?", (time.time() - 90_000, old.id))
@@ -113,6 +116,7 @@ def test_old_uploads_and_temporary_files_are_swept_at_start_and_new_ones_are_not
     _wait_gone(old.path)
     _wait_gone(stale)
     assert new.path.exists()
+    assert arriving.exists()
     assert second.datasets.get("ada", dataset.id).folder.exists()
     with pytest.raises(NotFound):
         second.datasets.table("ada", old.id)

@@ -161,6 +161,13 @@ def test_a_worker_killed_from_outside_while_long_at_work_is_retried(studio, data
     assert studio.runs.get("ada", run.id).state == "running"
 
 
+def test_a_worker_that_somebody_else_asked_to_end_is_started_again(studio, dataset):
+    run = start_run(studio, dataset, "long polite")
+    processes(run.folder)["worker"].terminate()
+    wait_for(lambda: studio.runs.get("ada", run.id).attempt == 2)
+    assert "Something else than the studio ended it." in studio.runs.feed("ada", run.id)["notes"][0]["message"]
+
+
 def test_when_the_shim_is_killed_its_orphan_is_ended_and_the_run_goes_on_under_a_new_one(studio, dataset):
     run = start_run(studio, dataset, "long")
     orphan = processes(run.folder)["worker"]

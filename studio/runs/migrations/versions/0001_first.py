@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("rows", sa.Integer, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
+        sa.Column("dataset_id", sa.String(16)),
         sa.Column("created", sa.Double, nullable=False),
     )
     op.create_table(
