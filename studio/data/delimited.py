@@ -10,6 +10,18 @@ QUOTE_MENDED = "a quote inside a cell was not doubled; it was read as text"
 GLUED_SHARE = 0.8
 
 
+@dataclass(frozen=True)
+class Style:
+    """How cells are told apart."""
+
+    delimiter: str
+    """Empty: one column."""
+    quote: str | None
+    """None: quotes are plain characters."""
+    spaced: bool = False
+    """Spaces stand between delimiter and quote."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     row: int
@@ -45,21 +57,27 @@ class Lines:
         self.taken.clear()
 
 
-def make_reader(lines: Iterable[str], delimiter: str, quote: str | None, *, strict: bool = True):
-    """csv's reader without its limits. Delimiter ``""``: one column."""
+def make_reader(lines: Iterable[str], style: Style):
+    """csv's reader, strict and without its limit on the length of a cell."""
     csv.field_size_limit(2**31 - 1)
-    quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
-    return csv.reader(lines, delimiter=delimiter or "\x1f", quotechar=quote or '"', quoting=quoting, strict=strict)
+    return csv.reader(
+        lines,
+        delimiter=style.delimiter or "\x1f",
+        quotechar=style.quote or '"',
+        quoting=csv.QUOTE_NONE if style.quote is None else csv.QUOTE_MINIMAL,
+        skipinitialspace=style.spaced,
+        strict=True,
+    )
 
 
-def records(lines: Iterable[str], delimiter: str, quote: str | None, widths: frozenset[int]) -> Iterator[Record]:
+def records(lines: Iterable[str], style: Style, widths: frozenset[int]) -> Iterator[Record]:
     """All records that are not blank. ``widths``: numbers of cells that a row of this table usually has."""
     source = Lines(lines)
     row = 0
     while True:
         try:
-            for cells in make_reader(source, delimiter, quote):
-                if len(source.taken) > 1 and _is_glued(source.taken, cells, delimiter, widths):
+            for cells in make_reader(source, style):
+                if len(source.taken) > 1 and _is_glued(source.taken, cells, style.delimiter, widths):
                     raise _Glued
                 source.taken.clear()
                 row += 1
@@ -69,7 +87,7 @@ def records(lines: Iterable[str], delimiter: str, quote: str | None, widths: fro
             return
         except (_Glued, csv.Error) as problem:
             row += 1
-            record, used = _mend(row, source.taken, str(problem), delimiter, quote or '"', widths)
+            record, used = _mend(row, source.taken, str(problem), style, widths)
             source.keep(used)
             yield record
 
@@ -88,10 +106,9 @@ def _is_glued(lines: list[str], cells: list[str], delimiter: str, widths: frozen
     return fits >= GLUED_SHARE * len(lines)
 
 
-def _mend(
-    row: int, taken: list[str], problem: str, delimiter: str, quote: str, widths: frozenset[int]
-) -> tuple[Record, int]:
+def _mend(row: int, taken: list[str], problem: str, style: Style, widths: frozenset[int]) -> tuple[Record, int]:
     """A record out of lines that csv could not read, and how many of the lines it is made of."""
+    delimiter, quote = style.delimiter, style.quote or '"'
     whole = taken[-1].endswith(("\n", "\r"))
     at_end = "unexpected end" in problem
     if at_end and (len(taken) < 5 or not _is_glued(taken[1:-1], [], delimiter, widths)):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from studio.data.delimited import Lines, make_reader
+from studio.data.delimited import Lines, Style, make_reader
 from studio.data.vocabulary import names_a_role
 from studio.errors import DataError
 
@@ -44,19 +44,19 @@ def usual_widths(cells: Counter) -> frozenset[int]:
     return frozenset(n for n, rows in cells.items() if rows >= USUAL_SHARE * cells.total())
 
 
-def measure(lines: Iterable[str], delimiter: str, quote: str | None, other: str = '"') -> Measure:
-    """Reads the whole text once. ``other``: the quote character that is looked for around cells when ``quote`` is None."""
+def measure(lines: Iterable[str], style: Style) -> Measure:
+    """Reads the whole text once."""
     source = Lines(lines)
     cells: Counter = Counter()
     first = trouble = 0
-    around = _quoted_cell(delimiter, other) if quote is None else None
+    around = _quoted_cell(style.delimiter) if style.quote is None else None
     while True:
         try:
-            for row in make_reader(source, delimiter, quote):
+            for row in make_reader(source, style):
                 if row:
                     cells[len(row)] += 1
                     first = first or len(row)
-                    trouble += around is not None and other in source.last and around.search(source.last) is not None
+                    trouble += _is_misread(row, source.last, style, around)
                 source.taken.clear()
             break
         except csv.Error:
@@ -66,24 +66,33 @@ def measure(lines: Iterable[str], delimiter: str, quote: str | None, other: str 
     return Measure(cells, first, trouble + sum(rows for n, rows in cells.items() if n not in usual))
 
 
-def _quoted_cell(delimiter: str, quote: str) -> re.Pattern:
-    q, d = re.escape(quote), re.escape(delimiter or "\x1f")
-    return re.compile(rf"(?:^|{d}){q}(?:[^{q}]|{q}{q})*{q}(?={d}|[\r\n]|$)")
+def _is_misread(row: list[str], line: str, style: Style, around: re.Pattern | None) -> bool:
+    """Quotes were left around a cell."""
+    if '"' not in line:
+        return False
+    if around is not None:
+        return around.search(line) is not None
+    return not style.spaced and ' "' in line and any(cell.startswith(' "') for cell in row)
 
 
-def better_quote(lines: Sequence[str], delimiter: str) -> tuple[str | None, Measure]:
+def _quoted_cell(delimiter: str) -> re.Pattern:
+    d = re.escape(delimiter or "\x1f")
+    return re.compile(rf'(?:^|{d})"(?:[^"]|"")*"(?={d}|[\r\n]|$)')
+
+
+def guess_style(lines: Sequence[str], delimiter: str) -> tuple[Style, Measure]:
     """The quote character that leaves the least trouble; double quotes when nothing speaks against them."""
-    double = measure(lines, delimiter, '"')
-    choices = [(double.trouble, 0, '"', double)]
-    if double.trouble:
-        plain = measure(lines, delimiter, None)
-        choices.append((plain.trouble, 1, None, plain))
-    single = sum(line.startswith("'") and line.rstrip("\r\n").endswith("'") for line in lines)
-    if single > 0.5 * len(lines):
-        apostrophe = measure(lines, delimiter, "'")
-        choices.append((apostrophe.trouble, -1, "'", apostrophe))
-    _, _, quote, found = min(choices, key=lambda choice: choice[:2])
-    return quote, found
+    styles = [Style(delimiter, '"')]
+    found = [measure(lines, styles[0])]
+    if found[0].trouble:
+        others = [Style(delimiter, '"', spaced=True)] if delimiter in (",", ";", "|") else []
+        styles += [*others, Style(delimiter, None)]
+    if sum(line.startswith("'") and line.rstrip("\r\n").endswith("'") for line in lines) > 0.5 * len(lines):
+        styles.insert(0, Style(delimiter, "'"))
+        found.insert(0, measure(lines, styles[0]))
+    found += [measure(lines, style) for style in styles[len(found) :]]
+    best = min(range(len(styles)), key=lambda i: found[i].trouble)
+    return styles[best], found[best]
 
 
 def guess_delimiter(lines: Sequence[str]) -> str:
@@ -93,12 +102,12 @@ def guess_delimiter(lines: Sequence[str]) -> str:
     for candidate in DELIMITERS:
         if candidate not in text:
             continue
-        _, found = better_quote(lines, candidate)
-        score = _tableness(found)
+        found = guess_style(lines, candidate)[1]
+        score = round(_tableness(found), 2)
         if _is_prose(text, candidate) and score < 1.1:
             continue
         if (score, found.mode) > best:
-            best, delimiter = (round(score, 2), found.mode), candidate
+            best, delimiter = (score, found.mode), candidate
     return delimiter
 
 

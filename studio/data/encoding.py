@@ -75,7 +75,7 @@ def detect_encoding(path: Path, given: str | None = None) -> Encoding:
             raise DataError(
                 f"There is no encoding '{given}'.", hint="Common ones are utf-8, cp1252 and utf-16."
             ) from None
-        return _whole(path, name)
+        return _whole(path, "utf-8-sig" if name == "utf-8" and head.startswith(codecs.BOM_UTF8) else name)
     for start, what in MAGIC:
         if head.startswith(start):
             raise DataError(f"This file is {what}, not a table.", hint=TABLE_HINT)

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from studio.data import workbook
 from studio.data.cells import empty_to_null, string_column
-from studio.data.delimited import Record, records
-from studio.data.dialect import better_quote, check_delimiter, guess_delimiter, guess_header, measure
+from studio.data.delimited import Record, Style, records
+from studio.data.dialect import check_delimiter, guess_delimiter, guess_header, guess_style, measure
 from studio.data.encoding import TABLE_HINT, Encoding, detect_encoding
 from studio.data.json_rows import read_json_rows, read_jsonl
 from studio.data.names import clean_names, refuse_too_many, without_empty
@@ -142,16 +142,17 @@ def _read_delimited(path: Path, name: str, encoding: Encoding, given: Dialect) -
             raise DataError(
                 f"The quote character cannot be {given.quote!r}.", hint='It is one character, for example ".'
             )
-        found = measure(lines, delimiter, quote)
+        style = Style(delimiter, quote)
+        found = measure(lines, style)
     else:
-        quote, found = better_quote(lines, delimiter)
-        if not whole and _measure_file(path, encoding, delimiter, quote, skip).trouble:
+        style, found = guess_style(lines, delimiter)
+        if not whole and _measure_file(path, encoding, style, skip).trouble:
             # What went wrong below the sample may call for another choice.
             with _open(path, encoding) as file:
-                quote, found = better_quote(list(islice(file, skip, None)), delimiter)
+                style, found = guess_style(list(islice(file, skip, None)), delimiter)
     refuse_too_many(found.first)
 
-    firsts = list(islice(_records(path, encoding, delimiter, quote, found.usual, skip), 500))
+    firsts = list(islice(_records(path, encoding, style, found.usual, skip), 500))
     readable = [record for record in firsts if record.cells is not None]
     if not readable:
         raise DataError(
@@ -163,12 +164,12 @@ def _read_delimited(path: Path, name: str, encoding: Encoding, given: Dialect) -
     names, width = _names(top.cells, header, found.usual, found.mode, readable)
     reading = _Reading(width, frozenset() if header else found.usual)
     widths = frozenset({width}) if header else found.usual
-    for record in _records(path, encoding, delimiter, quote, widths, skip):
+    for record in _records(path, encoding, style, widths, skip):
         if not (header and record.row == top.row):
             reading.add(record)
     data, rows = reading.finish(names, encoding.torn)
-    style = Dialect("csv", encoding.name, delimiter or None, quote, header)
-    return Table(name, without_empty(data, top.cells if header else []), rows, style, *reading.notes())
+    dialect = Dialect("csv", encoding.name, delimiter or None, style.quote, header)
+    return Table(name, without_empty(data, top.cells if header else []), rows, dialect, *reading.notes())
 
 
 def _sample(file) -> tuple[list[str], bool]:
@@ -182,14 +183,14 @@ def _sample(file) -> tuple[list[str], bool]:
     return lines, True
 
 
-def _measure_file(path: Path, encoding: Encoding, delimiter: str, quote: str | None, skip: int):
+def _measure_file(path: Path, encoding: Encoding, style: Style, skip: int):
     with _open(path, encoding) as file:
-        return measure(islice(file, skip, None), delimiter, quote)
+        return measure(islice(file, skip, None), style)
 
 
-def _records(path: Path, encoding: Encoding, delimiter: str, quote: str | None, widths, skip: int) -> Iterator[Record]:
+def _records(path: Path, encoding: Encoding, style: Style, widths: frozenset[int], skip: int) -> Iterator[Record]:
     with _open(path, encoding) as file:
-        yield from records(islice(file, skip, None), delimiter, quote, widths)
+        yield from records(islice(file, skip, None), style, widths)
 
 
 def _names(first: list[str], header: bool, usual: frozenset[int], mode: int, readable: list[Record]):

@@ -5,11 +5,9 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
 
 import openpyxl
 import pyarrow as pa
-from openpyxl.utils.exceptions import InvalidFileException
 
 from studio.data.cells import cell_text
 from studio.data.dialect import guess_header
@@ -40,7 +38,9 @@ def _opened(path: Path) -> Iterator[openpyxl.Workbook]:
                 yield book
             finally:
                 book.close()
-        except (zipfile.BadZipFile, InvalidFileException, KeyError, ParseError, EOFError, OSError) as error:
+        except DataError:
+            raise
+        except Exception as error:  # damaged archives make zip, XML and openpyxl raise nearly anything
             raise DataError("The Excel file is broken or cut off.", hint="Save or upload it again.") from error
 
 

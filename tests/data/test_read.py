@@ -160,6 +160,20 @@ def test_single_quotes_may_enclose_cells(write):
     assert rows_of(table)[0] == ("a, b", "c")
 
 
+def test_spaces_between_delimiter_and_quote_are_no_text(write):
+    table = read_table(write('question, answer\n"a, b", "c, d"\n"e", "f"\n'))
+    assert table.columns == ("question", "answer")
+    assert rows_of(table) == [("a, b", "c, d"), ("e", "f")]
+
+
+def test_quoting_that_goes_wrong_far_down_the_file_is_noticed(write):
+    top = "question\tanswer\n" + "how are you\tfine\n" * 30_000
+    table = read_table(write(top + '"Hi" he said\t"so\nso "be" it\tx\n'))
+    assert rows_of(table)[-2:] == [('"Hi" he said', '"so'), ('so "be" it', "x")]
+    table = read_table(write(top.replace("\t", ",") + '"a, b","c\nd"\n'))
+    assert rows_of(table)[-1] == ("a, b", "c\nd")
+
+
 def test_quotes_that_were_not_doubled_are_mended_and_said(write):
     good = '"How do you do, Sir?","Fine, thanks"\n' * 20
     table = read_table(write('"question","answer"\n' + good + '"He said "hi, you" to me","and, left"\n' + good))
