@@ -107,7 +107,7 @@ def _move(hit: Hit, tuned: bool) -> str:
     if not tuned:
         if other is None:
             return '<span class="move gone">gone after training</span>'
-        return "" if other == hit.rank else f'<span class="move faint">then {other}</span>'
+        return "" if other == hit.rank else f'<span class="move faint">after: place {other}</span>'
     if other is None:
         return '<span class="move up" title="Was not among the first hits before">new</span>'
     if other == hit.rank:

@@ -5,6 +5,8 @@ window.studio = (() => {
   const asked = new URLSearchParams(location.search);
   const ids = { dataset: asked.get("dataset") || "", run: asked.get("run") || "", corpus: asked.get("corpus") || "" };
   let tab = asked.get("tab") in SHOWN ? asked.get("tab") : "start";
+  // The server opens the tab that the address asks for; until then the first one is open and must not be written.
+  let settled = tab === "start";
 
   /** Run when there is a body, now or later: Gradio adds these scripts after the page has loaded. */
   const ready = (run) => (document.body ? run() : document.addEventListener("DOMContentLoaded", run));
@@ -22,6 +24,7 @@ window.studio = (() => {
   }
 
   function write() {
+    if (!settled) return;
     const query = new URLSearchParams();
     if (tab !== "start") query.set("tab", tab);
     for (const name of SHOWN[tab]) if (ids[name]) query.set(name, ids[name]);
@@ -43,11 +46,16 @@ window.studio = (() => {
   function watchTabs() {
     const selected = tabButtons().find((b) => b.getAttribute("aria-selected") === "true");
     const name = selected && selected.dataset.tabId;
-    if (name in SHOWN && name !== tab) {
+    if (name === tab) settled = true;
+    if (settled && name in SHOWN && name !== tab) {
       tab = name;
       write();
     }
   }
+
+  document.addEventListener("pointerdown", ({ target }) => {
+    if (target instanceof Element && target.closest('[role="tab"]')) settled = true;
+  });
 
   document.addEventListener("keydown", (event) => {
     if (!(event.target instanceof Element) || event.target.getAttribute("role") !== "tab") return;
@@ -57,6 +65,7 @@ window.studio = (() => {
     if (there === undefined || here < 0) return;
     event.preventDefault();
     const button = buttons[(there + buttons.length) % buttons.length];
+    settled = true;
     button.focus();
     button.click();
   });

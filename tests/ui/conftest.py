@@ -1,0 +1,59 @@
+"""A real studio in a temporary workspace, and requests as Gradio hands them over."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from studio.runs.studio import Studio
+from studio.settings import Settings
+from studio.ui import app as page_module
+from studio.ui import data, runs, search, start, train
+from studio.ui.shell import TABS
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    return Settings(workspace=tmp_path_factory.mktemp("workspace"), port=0)
+
+
+@pytest.fixture(scope="module")
+def studio(settings):
+    studio = Studio(settings)
+    studio.start()
+    yield studio
+    studio.close()
+
+
+@pytest.fixture(scope="module")
+def tabs(studio, settings):
+    """name -> what the tab's module built."""
+    kept = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in zip(TABS, (start, data, train, runs, search), strict=True):
+
+            def remembered(shell, name=name, build=module.build):
+                kept[name] = build(shell)
+                return kept[name]
+
+            patch.setattr(module, "build", remembered)
+        page_module.build_app(studio, settings)
+    return kept
+
+
+@pytest.fixture
+def request_double():
+    """Stands for the browser's request; the address of the page has no parameters."""
+    return SimpleNamespace(query_params={}, username=None)
+
+
+@pytest.fixture
+def staged(settings):
+    """Writes a file where the page's uploads arrive: (name, content) -> path."""
+
+    def write(name, content):
+        path = settings.workspace / "tmp" / "gradio" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    return write

@@ -1,0 +1,73 @@
+import pytest
+
+from studio.catalog.losses import LOSS
+from studio.errors import ConfigError
+from studio.training.config import FIELD, FIELDS, TrainConfig
+from studio.ui import form
+
+OTHER = {"base_model": "wordllama-l2-supercat-256", "max_seq_length": 77, "loss_scale": 11.5, "loss_margin": 0.4, "mini_batch_size": 6,
+         "max_train_rows": 123}  # fmt: skip
+
+
+def other_value(field):
+    """A legal value that is not the default."""
+    if field.id in OTHER:
+        return OTHER[field.id]
+    if field.choices:
+        return next(choice for choice in field.choices if choice != field.default)
+    if field.kind is int:
+        return field.default + 1
+    return field.default / 2 or 0.01
+
+
+def loss_with(field_id):
+    return next((loss.id for loss in LOSS.values() if field_id in {p.id for p in loss.parameters}), TrainConfig().loss)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.id)
+def test_what_is_typed_into_a_field_reaches_the_config(field):
+    value = other_value(field)
+    loss = value if field.id == "loss" else loss_with(field.id)
+    typed = float(value) if field.kind is int else value  # a number field of a browser knows no integers
+    values = {**TrainConfig().model_dump(), "loss": loss, field.id: typed}
+    config = form.read(values)
+    assert getattr(config, field.id) == value
+    assert type(getattr(config, field.id)) is type(value)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.id)
+def test_the_widget_of_a_field_shows_what_the_config_says(field):
+    made = form.widget(field)
+    assert made.value == field.default
+    assert field.label in made.label
+    assert made.info == field.help
+    value = other_value(field)
+    loss = value if field.id == "loss" else loss_with(field.id)
+    config = form.read({"loss": loss, field.id: value})
+    assert form.show(config)[field.id]["value"] == value
+
+
+def test_the_form_has_every_field_once():
+    assert sorted(form.ALL) == sorted(FIELD)
+
+
+def test_settings_of_other_losses_are_hidden_and_left_out():
+    config = form.read({"loss": "CoSENTLoss", "loss_margin": 0.3, "mini_batch_size": 8, "loss_scale": 15})
+    assert (config.loss_scale, config.loss_margin, config.mini_batch_size) == (15, None, None)
+    shown = form.show(config)
+    assert shown["loss_scale"]["visible"]
+    assert not shown["loss_margin"]["visible"]
+    assert not shown["mini_batch_size"]["visible"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("batch_size", 0), ("batch_size", 2.5), ("epochs", None), ("learning_rate", 5), ("seed", "x")]
+)
+def test_a_wrong_value_is_named_by_its_label(name, value):
+    with pytest.raises(ConfigError) as caught:
+        form.read({**TrainConfig().model_dump(), name: value})
+    assert FIELD[name].label in caught.value.message
+
+
+def test_an_empty_optional_field_means_the_default():
+    assert form.read({"max_seq_length": None, "max_train_rows": ""}).max_seq_length is None

@@ -1,0 +1,138 @@
+import logging
+
+import pytest
+
+from studio.errors import DataError
+from studio.training.config import TrainConfig
+from studio.ui import form
+from studio.ui.handlers import explain, guarded
+
+PAIRS = "question;answer\n" + "".join(f"How do I do thing {i}?;You do thing {i} so.\n" for i in range(60))
+
+
+def test_an_error_that_people_can_mend_is_shown_as_it_is():
+    def fails():
+        raise DataError("row 3: <b>empty</b>", hint="Drop it.")
+
+    *outputs, notice = guarded(fails, 2)()
+    assert len(outputs) == 2
+    assert "row 3: &lt;b&gt;empty" in notice
+    assert "Drop it." in notice
+
+
+def test_a_bug_is_logged_whole_and_shown_as_an_id(caplog):
+    with caplog.at_level(logging.ERROR):
+        words = explain(ZeroDivisionError("secret path /etc"))
+    assert "secret" not in words
+    assert "Traceback" not in words
+    error_id = words.split("error id ")[1][:8]
+    assert error_id in caplog.text
+    assert "ZeroDivisionError: secret path" in caplog.text
+
+
+def test_a_success_clears_the_notice():
+    assert guarded(lambda: ("a", "b"), 2)() == ("a", "b", "")
+
+
+def outputs_of(tab, names, values):
+    return dict(zip([id(o) for o in names], values, strict=True))
+
+
+def test_an_upload_is_read_guessed_and_shown(tabs, staged, request_double):
+    data = tabs["data"]
+    result = data.bring(staged("pairs.csv", PAIRS), request_double)
+    upload_id, chosen_dataset = result[0], result[1]
+    assert upload_id
+    assert chosen_dataset == ""
+    view = dict(zip(map(id, data.upload_outputs), result[7:], strict=False))
+    assert "separated by semicolon" in view[id(data.dialect_line)]
+    assert view[id(data.anchor)]["value"] == "question"
+    assert view[id(data.positive)]["value"] == "answer"
+    assert "How do I do thing 0?" in view[id(data.rows)]
+    assert "Pairs" in view[id(data.format_line)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("empty.csv", b""), ("header.csv", "question,answer\n"), ("binary.csv", bytes(range(256)) * 8), ("broken.parquet", b"PAR1xx")],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_changes_nothing(tabs, staged, request_double, studio, name, content):
+    data = tabs["data"]
+    before = studio.datasets.list("local")
+    outputs = 7 + len(data.upload_outputs) + 1 + len(data.panels)
+    *unchanged, notice = guarded(data.bring, outputs)(staged(name, content), request_double)
+    assert 'role="alert"' in notice
+    assert "Traceback" not in notice
+    assert all(value == unchanged[0] for value in unchanged)  # all skipped
+    assert studio.datasets.list("local") == before
+
+
+def test_the_same_column_for_two_roles_is_refused_in_words(tabs, staged, request_double):
+    data = tabs["data"]
+    upload_id = data.bring(staged("pairs.csv", PAIRS), request_double)[0]
+    view = data.recheck(upload_id, "", "", "", "", None, "question", "question", [], "", "", request_double)
+    shown = dict(zip(map(id, data.upload_outputs), view, strict=True))
+    assert "Must be mended" in shown[id(data.report)]
+    assert shown[id(data.save)]["interactive"] is False
+
+
+@pytest.fixture
+def dataset(tabs, staged, request_double, studio):
+    from studio.data.table import Roles
+
+    upload_id = tabs["data"].bring(staged("pairs.csv", PAIRS), request_double)[0]
+    return tabs["data"].keep_upload("local", upload_id, "My pairs", Roles("question", "answer"), None)
+
+
+def test_a_kept_dataset_can_be_trained_on_with_everything_suggested(tabs, dataset, request_double):
+    train = tabs["train"]
+    shown = dict(zip(map(id, train.outputs), train.show(dataset.id, request_double), strict=True))
+    assert shown[id(train.panel)]["visible"]
+    assert shown[id(train.train)]["interactive"]
+    assert "Steps" in shown[id(train.estimate)]
+    choices = [value for _, value in shown[id(train.widgets["loss"])]["choices"]]
+    assert choices[0] == "MultipleNegativesRankingLoss"
+    assert "TripletLoss" not in choices
+    assert "Triplet" in shown[id(train.why)]
+
+
+def test_a_setting_that_cannot_train_is_said_and_the_button_waits(tabs, dataset, request_double):
+    train = tabs["train"]
+    values = {**TrainConfig().model_dump(), "batch_size": 4000}
+    words, button = train.reestimate(dataset.id, *(values[name] for name in form.ALL), request_double)
+    assert "4000" in words
+    assert 'role="alert"' in words
+    assert button["interactive"] is False
+
+
+def test_another_base_model_brings_its_own_learning_rate(tabs, dataset, request_double):
+    train = tabs["train"]
+    values = {**TrainConfig().model_dump(), "base_model": "wordllama-l2-supercat-256", "batch_size": 8}
+    pooling, rate, _, words, button = train.rebase(dataset.id, *(values[name] for name in form.ALL), request_double)
+    assert rate["value"] == 2e-2
+    assert pooling["value"] == "default"
+    assert button["interactive"], words
+
+
+def test_another_loss_shows_its_own_settings_only(tabs, dataset, request_double):
+    train = tabs["train"]
+    values = {**TrainConfig().model_dump(), "loss": "CachedMultipleNegativesRankingLoss", "batch_size": 8}
+    *fields, words, _, button = train.relearn(dataset.id, *(values[name] for name in form.ALL), request_double)
+    from studio.ui.train import LOSS_ORDER
+
+    visible = {name for name, update in zip(LOSS_ORDER, fields, strict=True) if update["visible"]}
+    assert visible == {"loss_scale", "mini_batch_size"}
+    assert "small portions" in words
+    assert button["interactive"]
+
+
+def test_a_dataset_that_is_gone_shows_what_to_do(tabs, request_double):
+    train = tabs["train"]
+    shown = dict(zip(map(id, train.outputs), train.show("nosuch", request_double), strict=True))
+    assert shown[id(train.blank)]["visible"]
+    assert not shown[id(train.panel)]["visible"]
+
+
+def test_deleting_a_dataset_empties_the_page(tabs, dataset, request_double, studio):
+    tabs["data"].remove(dataset.id, request_double)
+    assert dataset.id not in {d.id for d in studio.datasets.list("local")}

@@ -1,0 +1,45 @@
+from studio.data.table import Finding
+from studio.search.result import Comparison, Hit
+from studio.ui import html, searchview
+
+HOSTILE = "<img src=x onerror=alert(1)> \"quoted\" 'single' {{value}} ${alert(1)} `tick`"
+
+
+def assert_harmless(page):
+    assert "<img" not in page
+    for mark in ("{{", "${", "`tick"):
+        assert mark not in page
+
+
+def test_peoples_texts_never_become_elements_or_templates():
+    assert_harmless(html.text(HOSTILE))
+    assert_harmless(html.notice(HOSTILE, HOSTILE))
+    assert_harmless(html.table([HOSTILE], [[HOSTILE]], [2]))
+    assert_harmless(html.findings((Finding("x", "warning", HOSTILE, 1, (2,)),)))
+    assert_harmless(html.plot({"name": HOSTILE}, 10, HOSTILE))
+    hit = Hit(1, 0, HOSTILE, 0.5, None)
+    assert_harmless(searchview.comparison(Comparison(HOSTILE, (hit,), (hit,), 1, 0.1)))
+
+
+def test_moves_are_told_in_words_too():
+    base = (Hit(1, 0, "a", 0.9, 2), Hit(2, 1, "b", 0.8, 1), Hit(3, 2, "c", 0.7, None))
+    tuned = (Hit(1, 1, "b", 0.9, 2), Hit(2, 0, "a", 0.8, 1), Hit(3, 3, "d", 0.7, None))
+    page = searchview.comparison(Comparison("q", base, tuned, 4, 0.01))
+    assert 'aria-label="up 1 place"' in page
+    assert 'aria-label="down 1 place"' in page
+    assert ">new<" in page
+    assert "gone after training" in page
+
+
+def test_durations_are_words():
+    assert html.duration(1) == "1 second"
+    assert html.duration(75) == "75 seconds"
+    assert html.duration(600) == "10 minutes"
+    assert html.duration(7800) == "2 hours 10 minutes"
+    assert html.duration(None) == "unknown"
+
+
+def test_long_cells_are_cut_with_the_whole_in_the_tooltip():
+    cell = html.cell("a" * 500, longest=10)
+    assert cell.count("a" * 11) == 1  # in the title
+    assert ">" + "a" * 10 + "...<" in cell

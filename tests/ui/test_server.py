@@ -1,0 +1,125 @@
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from starlette.testclient import TestClient
+
+from studio.errors import HostError
+from studio.settings import Settings
+from studio.ui.server import address, build_server, check_workspace, listen
+
+
+@pytest.fixture(scope="module")
+def client(studio, settings):
+    return TestClient(build_server(studio, settings), base_url="http://127.0.0.1", raise_server_exceptions=False)
+
+
+def test_the_page_is_built_without_torch(repository, tmp_path):
+    code = (
+        "import sys; from studio.settings import Settings; from studio.runs.studio import Studio; import studio.ui.server;"
+        f"s = Settings(workspace={str(tmp_path)!r});"
+        "from studio.ui.app import build_app; build_app(object(), s);"
+        "print([name for name in ('torch', 'sentence_transformers', 'transformers', 'scipy') if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.strip() == "[]", shown.stderr
+
+
+def test_gradio_writes_no_stubs_into_the_installation():
+    import gradio.component_meta
+
+    assert gradio.component_meta.create_or_modify_pyi.__module__ == "studio.ui"
+
+
+def test_the_page_and_its_parts_are_served(client):
+    page = client.get("/")
+    assert page.status_code == 200
+    assert "Sentence Studio" in page.text
+    for path in ("/studio.js", "/ui/studio.css", "/ui/logo.svg", "/plotly.js", "/healthz"):
+        assert client.get(path).status_code == 200, path
+    assert "max-age" in client.get("/plotly.js").headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/gradio_api/docs"])
+def test_there_is_no_page_about_the_interface(client, path):
+    assert client.get(path).status_code in (404, 405)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/runs/nosuch"), ("GET", "/api/runs/nosuch/feed"), ("GET", "/api/runs/nosuch/log"),
+        ("POST", "/api/runs/nosuch/stop"), ("POST", "/api/runs/nosuch/resume"), ("DELETE", "/api/runs/nosuch"),
+        ("GET", "/download/runs/nosuch.zip"), ("GET", "/download/runs/nosuch/config.json"),
+    ],
+)  # fmt: skip
+def test_a_run_that_is_not_there_is_said_in_words(client, method, path):
+    answer = client.request(method, path, json={"keep": False} if path.endswith("stop") else None)
+    assert answer.status_code == 404
+    assert answer.json()["message"]
+
+
+def test_a_bug_in_a_route_is_an_id_and_no_traceback(client, studio, monkeypatch):
+    monkeypatch.setattr(studio.runs, "list", lambda owner: 1 / 0)
+    answer = client.get("/api/runs")
+    assert answer.status_code == 500
+    assert "error id" in answer.json()["message"]
+    assert "ZeroDivision" not in answer.text
+
+
+def test_every_route_passes_the_owner_on(client, studio, monkeypatch):
+    asked = []
+    monkeypatch.setattr("studio.ui.routes.owner_of", lambda request: "alice")
+    monkeypatch.setattr(studio.runs, "list", lambda owner: asked.append(owner) or [])
+    client.get("/api/runs")
+    assert asked == ["alice"]
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(repository, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        env = {**os.environ, "STUDIO_PORT": str(port), "STUDIO_WORKSPACE": str(tmp_path)}
+        ended = subprocess.run(
+            [sys.executable, "app.py"], cwd=repository, env=env, capture_output=True, text=True, timeout=60
+        )
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert f"Port {port}" in ended.stderr
+
+
+def test_a_workspace_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(HostError, match="cannot be written"):
+        check_workspace(tmp_path / "file" / "workspace")
+
+
+def test_a_wrong_setting_is_said_in_one_line(repository):
+    env = {**os.environ, "STUDIO_PORT": "many"}
+    ended = subprocess.run(
+        [sys.executable, "app.py"], cwd=repository, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 2
+    assert "STUDIO_PORT" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_starter_says_so_on_an_old_python(repository):
+    code = "import sys; sys.version_info = (3, 9, 0); exec(compile(open('app.py').read(), 'app.py', 'exec'))"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=30)
+    assert ended.stderr == "Sentence Studio needs Python 3.11 or newer; this is Python 3.9.\n"
+
+
+def test_addresses_can_be_opened():
+    assert address("0.0.0.0", 80) == "http://127.0.0.1:80"
+    assert address("::1", 80) == "http://[::1]:80"
+    listener = listen("127.0.0.1", 0)
+    with listener:
+        assert listener.getsockname()[1] > 0
+
+
+def test_settings_name_hosts():
+    assert Settings(allowed_hosts="a.example, b.example").allowed_hosts.split(",")[0] == "a.example"
