@@ -114,7 +114,7 @@ def _choose(group: np.ndarray, target: int, seed: int, labels: np.ndarray | None
         least, most = level.filled
         if not least * target <= count <= most * target or taken.sum() < min(level.min_groups, target):
             return None
-        if count > min(MAX_HELDOUT, max(1, len(group) // 2)):
+        if count > min(MAX_HELDOUT, max(target, len(group) // 2)):
             return None
         best = chosen if best is None else best
         # Both labels are needed on both sides; small tables may need another draw.
