@@ -61,7 +61,8 @@ def run(folder: RunFolder, checkpoint_every_s: float) -> int:
     try:
         outcome, code = work(folder, events, checkpoint_every_s), 0
     except Cancelled as cancelled:
-        outcome, code = Outcome("cancelled", str(cancelled) or "Stopped; nothing was kept."), 0
+        hint = "It can go on from its last checkpoint." if any(folder.checkpoints.glob("checkpoint-*")) else ""
+        outcome, code = Outcome("cancelled", str(cancelled) or "Stopped; no model was kept.", hint), 0
     except Exception as error:
         outcome, code = explain(error, folder)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on it is only a moment
@@ -153,7 +154,7 @@ def _terminated(*_: object) -> None:
     from studio.training.callbacks import Cancelled
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Cancelled("Ended from outside before it was done; nothing was kept.")
+    raise Cancelled("Ended from outside before it was done.")
 
 
 if __name__ == "__main__":

@@ -62,8 +62,8 @@ def for_older_versions(folder: Path, model: SentenceTransformer) -> None:
     """
     modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
     for module in modules:
-        name = module["type"].rpartition(".")[2]
-        if name not in KNOWN_MODULES:
+        package, _, name = module["type"].rpartition(".")
+        if not package.startswith("sentence_transformers.") or name not in KNOWN_MODULES:
             raise ModelError(f"The module {module['type']} cannot be saved for others to load.")
         module["type"] = f"sentence_transformers.models.{name}"
         path = folder / module["path"]
@@ -121,4 +121,4 @@ def _extend_card(path: Path, config: TrainConfig, verdict: Verdict, info: Datase
     lines += ["", f"Made with Sentence Studio {__version__}.", "", ""]
     card = path.read_text(encoding="utf-8")
     head, mark, rest = card.partition("## Model Details\n")
-    path.write_text(head + "\n".join(lines) + mark + rest, encoding="utf-8")
+    path.write_text(head.rstrip() + "\n\n" + "\n".join(lines) + mark + rest, encoding="utf-8")
