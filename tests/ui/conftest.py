@@ -1,5 +1,6 @@
 """A real studio in a temporary workspace, and requests as Gradio hands them over."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,17 @@ from studio.runs.studio import Studio
 from studio.settings import Settings
 from studio.ui import app as page_module
 from studio.ui import data, runs, search, start, train
+from studio.ui.server import build_server
 from studio.ui.shell import TABS
+
+
+def in_event_loop(function, *arguments):
+    """Call it inside a running loop: outside of one, Gradio makes loops of its own and never closes them."""
+
+    async def call():
+        return function(*arguments)
+
+    return asyncio.run(call())
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +47,14 @@ def tabs(studio, settings):
                 return kept[name]
 
             patch.setattr(module, "build", remembered)
-        page_module.build_app(studio, settings)
+        in_event_loop(page_module.build_app, studio, settings)
     return kept
+
+
+@pytest.fixture(scope="module")
+def server(studio, settings):
+    """The whole application: page, routes and guard."""
+    return in_event_loop(build_server, studio, settings)
 
 
 @pytest.fixture

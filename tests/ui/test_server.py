@@ -8,12 +8,12 @@ from starlette.testclient import TestClient
 
 from studio.errors import HostError
 from studio.settings import Settings
-from studio.ui.server import address, build_server, check_workspace, listen
+from studio.ui.server import address, check_workspace, listen
 
 
 @pytest.fixture(scope="module")
-def client(studio, settings):
-    return TestClient(build_server(studio, settings), base_url="http://127.0.0.1", raise_server_exceptions=False)
+def client(server):
+    return TestClient(server, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
 
 def test_the_page_is_built_without_torch(repository, tmp_path):

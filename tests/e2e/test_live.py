@@ -1,0 +1,86 @@
+"""A run seen from two browsers, over a reload and over a restart of the server."""
+
+import json
+import signal
+import time
+
+import pytest
+from launch import Server
+from playwright.sync_api import expect
+from steps import fill, folder_of, run_id, run_state, until, upload
+
+ROWS = b"anchor,positive\n" + b"".join(
+    f"question number {i} about thing {i % 50},answer {i} to it\n".encode() for i in range(300)
+)
+RANGE = "document.querySelector('#chart-loss')._fullLayout.xaxis.range"
+
+
+@pytest.fixture
+def own_server(tmp_path):
+    server = Server(tmp_path / "workspace")
+    server.start()
+    yield server
+    if server.process.poll() is None:
+        server.end()
+
+
+def last_step(path):
+    """(step, time it was written) of the newest training event."""
+    events = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    steps = [(event["step"], event["t"]) for event in events if event["event"] == "train"]
+    return steps[-1] if steps else (0, 0.0)
+
+
+def drawn(page):
+    return page.evaluate("(document.querySelector('#chart-loss').data || [{x: [0]}])[0].x.at(-1) || 0")
+
+
+@pytest.mark.model
+def test_two_browsers_see_a_point_within_two_seconds_and_nothing_is_lost(own_server, open_page):
+    first = open_page(own_server.url)
+    upload(first, "table.csv", ROWS)
+    first.locator("#data-save").click()
+    expect(first.locator("#train-start")).to_be_enabled()
+    fill(first, "train-epochs", 60)
+    expect(first.locator("#train-start")).to_be_enabled()
+    first.locator("#train-start").click()
+    run = run_id(first)
+    second = open_page(f"{own_server.url}/?tab=runs&run={run}")
+    events = folder_of(own_server, run) / "events.jsonl"
+    until(lambda: events.exists() and last_step(events)[0] >= 3, 120, "training steps")
+    until(lambda: min(drawn(first), drawn(second)) >= 2, 10, "curves in both browsers")
+
+    waits = []
+    for _ in range(3):
+        step, written = last_step(events)
+        until(lambda step=step: drawn(first) >= step and drawn(second) >= step, 10, f"step {step}")
+        waits.append(time.time() - written)
+        time.sleep(0.5)
+    assert min(waits) < 2, waits
+
+    box = first.locator("#chart-loss .nsewdrag").first.bounding_box()
+    first.mouse.move(box["x"] + box["width"] * 0.02, box["y"] + box["height"] * 0.2)
+    first.mouse.down()
+    first.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.8, steps=5)
+    first.mouse.up()
+    first.wait_for_timeout(500)
+    zoomed = first.evaluate(RANGE)
+    assert zoomed != second.evaluate(RANGE)
+    before = drawn(first)
+    until(lambda: drawn(first) >= before + 2, 30, "more points")
+    assert first.evaluate(RANGE) == zoomed
+
+    second.reload()
+    until(lambda: drawn(second) >= before, 20, "the curve after a reload")
+    assert run in second.url
+
+    own_server.end(signal.SIGKILL)
+    own_server.start()
+    second.complaints.clear()  # a server that is gone leaves failed requests in the console
+    step = last_step(events)[0]
+    until(lambda: drawn(second) > step, 60, "the run goes on over a restart")
+    assert run_state(second) == "Running"
+    second.locator("#run-stop").click()
+    until(lambda: run_state(second) == "Stopped", 60, "the run's end")
+    first.wait_for_timeout(1500)
+    second.complaints.clear()

@@ -1,0 +1,89 @@
+"""From a table of texts to a better search, as a person does it."""
+
+import csv
+import io
+import zipfile
+
+import pytest
+from playwright.sync_api import expect
+from steps import choose, fill, run_id, until, upload, wait_for_end
+
+
+def first_rows(path, count):
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))[: count + 1]
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode()
+
+
+def search_and_download(page, server):
+    """From the verdict to hits of both models and the model's files."""
+    page.locator("#run-search").click()
+    expect(page.locator("#search-query")).to_be_visible()
+    assert "tab=search" in page.url or until(lambda: "tab=search" in page.url, 5, "the tab in the address")
+    until(lambda: page.locator("#search-start button, button#search-start").first.is_enabled(), 180, "indexes")
+    page.locator("#search-example-0").click()
+    expect(page.locator(".hits section")).to_have_count(2, timeout=60_000)
+    for section in page.locator(".hits section").all():
+        assert section.locator("li").count() >= 3
+    page.locator("#tab-runs-button").click()
+    with page.expect_download() as download:
+        page.locator("#run-download").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert any(name.endswith("modules.json") for name in archive.namelist())
+
+
+def test_only_the_highlighted_buttons_lead_from_the_sample_to_a_search(server, open_page):
+    page = open_page(server.url)
+    page.locator("#start-sample").click()
+    expect(page.locator("#data-proceed")).to_be_visible()
+    expect(page.locator("#data-rows td").first).to_be_visible()
+    expect(page.locator("#data-report .plot .plot-container")).to_be_visible()
+    page.locator("#data-proceed").click()
+    expect(page.locator("#train-start")).to_be_enabled()
+    choose(page, "train-base-model", "WordLlama")  # the one step aside: a model that trains in seconds
+    until(lambda: page.locator("#train-learning-rate input").input_value() == "0.02", 20, "the model's learning rate")
+    expect(page.locator("#train-start")).to_be_enabled()
+    page.locator("#train-start").click()
+    run_id(page)
+    expect(page.locator("#run-status")).not_to_be_empty()
+    assert wait_for_end(page, 180) == "Done"
+    expect(page.locator("#run-verdict.better")).to_be_visible()
+    expect(page.locator("#run-verdict tbody tr")).to_have_count(3)
+    search_and_download(page, server)
+
+
+@pytest.mark.model
+def test_pairs_train_a_transformer(server, open_page, samples):
+    page = open_page(server.url)
+    upload(page, "questions.csv", first_rows(samples / "banking77.csv", 160))
+    expect(page.locator("#data-save")).to_be_enabled()
+    page.locator("#data-save").click()
+    expect(page.locator("#train-start")).to_be_enabled()
+    fill(page, "train-epochs", 1)
+    page.locator("#train-start").click()
+    run_id(page)
+    assert wait_for_end(page, 240) == "Done"
+    expect(page.locator("#chart-loss .plot-container")).to_be_visible()
+    expect(page.locator("#run-verdict .sentence")).not_to_be_empty()
+
+
+@pytest.mark.model
+def test_triplets_train_a_transformer(server, open_page, samples, tiny_model):
+    page = open_page(server.url)
+    upload(page, "programs.csv", first_rows(samples / "programs_triplets.csv", 120))
+    expect(page.locator("#data-format")).to_contain_text("Triplets")
+    page.locator("#data-save").click()
+    expect(page.locator("#train-start")).to_be_enabled()
+    box = page.locator("#train-base-model input")
+    box.fill(str(tiny_model))
+    box.press("Enter")
+    choose(page, "train-loss", "Triplet")
+    expect(page.locator("#train-loss-margin")).to_be_visible()
+    expect(page.locator("#train-start")).to_be_enabled()
+    page.locator("#train-start").click()
+    run_id(page)
+    assert wait_for_end(page, 240) == "Done"
+    expect(page.locator("#run-verdict")).to_contain_text("Triplet accuracy")
+    search_and_download(page, server)
