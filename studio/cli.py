@@ -22,6 +22,7 @@ from studio import __version__
 from studio.catalog.losses import LOSSES
 from studio.errors import ConfigError, DataError, RunError, StudioError
 from studio.training.config import FIELDS, ConfigField
+from studio.training.folder import RunFolder
 
 if TYPE_CHECKING:
     from studio.data.table import Roles, Table
@@ -196,7 +197,7 @@ def train(
 
 @app.command()
 def search(
-    model: Annotated[str, typer.Argument(help="Folder of a model (train's model/), catalogue id or hub name.")],
+    model: Annotated[str, typer.Argument(help="Folder of a run or of a model, catalogue id or hub name.")],
     corpus_file: Annotated[Path, typer.Argument(help="Table that has the texts to search in.")],
     query: Annotated[str, typer.Argument(help="What to look for.")],
     text: Annotated[
@@ -211,6 +212,8 @@ def search(
     from studio.training.bases import resolve_base
 
     query = check_query(query, top_k)
+    if RunFolder(Path(model)).run.is_file():
+        model = str(RunFolder(Path(model)).model)
     resolve_base(model)
     table = read_table(corpus_file)
     column = text if text is not None else _longest_column(table)

@@ -123,7 +123,7 @@ class Progress:
         """What is worth saying since the last call."""
         for event in self._read():
             now = time.monotonic()
-            if event["event"] == "phase":
+            if event["event"] == "phase" and event["phase"] != "done":
                 yield f"{event['phase']} ..."
             elif event["event"] == "note":
                 yield f"{event['severity']}: {event['message']}"

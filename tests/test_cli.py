@@ -233,6 +233,9 @@ def test_pairs_train_and_the_tuned_model_can_be_searched_with(pairs, tmp_path):
         rows = list(csv.reader(file))
     assert all(rows[hit["row"] - 1][0] == hit["text"] for hit in found["hits"])
 
+    by_run = answer("search", folder, pairs, "my card was stolen", "--text", "question", "--top-k", 3)
+    assert by_run["hits"] == found["hits"]
+
     untuned = answer("search", STATIC[1], pairs, "my card was stolen", "--text", "question", "--top-k", 3)
     assert not np.allclose([h["score"] for h in untuned["hits"]], [h["score"] for h in found["hits"]])
 

@@ -170,10 +170,14 @@ def inspect_folder(folder: Path) -> str:
     weights = folder / (modules[0].get("path", "") if modules else "")
     if not any(weights.glob("*.safetensors")):
         pickled = any(weights.glob("*.bin")) or any(weights.glob("*.pt"))
-        reason = "only as a pickle, which could run code on this machine" if pickled else "not at all"
+        if pickled:
+            raise ModelError(
+                f"The weights of the model in '{folder.name}' are a pickle, which could run code on this machine.",
+                hint="The studio reads model.safetensors; save the model in that format.",
+            )
         raise ModelError(
-            f"The weights of the model in '{folder.name}' are there {reason}.",
-            hint="The studio reads model.safetensors; save the model in that format.",
+            f"There are no weights in the folder '{folder.name}'.",
+            hint="A model's folder holds modules.json or config.json, and model.safetensors.",
         )
     if not modules:
         return "transformer"
