@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from studio.data.prepare import DUPLICATE, REASONS, Prepared
+from studio.data.labels import describe_mapping
+from studio.data.prepare import DUPLICATE, NEUTRAL, REASONS, Prepared
 from studio.data.roles import describe
 from studio.data.table import CUT_OFF, Finding, RowNote, Table
 
@@ -74,6 +75,18 @@ def dropped(prepared: Prepared) -> Iterable[Finding]:
                 "duplicate_rows",
                 "info",
                 f"{_count(len(notes), 'row repeats', 'rows repeat')} an earlier row and will be left out: a row counts once.",
+                _numbers(notes),
+            )
+            continue
+        if reason == NEUTRAL:
+            said = ", ".join(
+                sorted(f"'{value[:40]}'" for value, code in prepared.label_mapping.items() if code is None)
+            )
+            yield _finding(
+                "neutral_labels",
+                "info",
+                f"{_count(len(notes))} labelled {said} will be left out: such a pair says neither that its texts belong together "
+                "nor that they do not, and no loss for labelled pairs learns from it.",
                 _numbers(notes),
             )
             continue
@@ -267,6 +280,14 @@ def scores(prepared: Prepared) -> Iterable[Finding]:
 
 def labels(prepared: Prepared) -> Iterable[Finding]:
     data = prepared.data
+    if told := describe_mapping(prepared.label_mapping):
+        yield Finding(
+            "labels_read_as",
+            "info",
+            f"Labels were read as follows: {told}; 1 says that the texts belong together, 0 that they do not. If it is the other "
+            "way round, write 1 and 0 into the file.",
+            len(data),
+        )
     positive = pc.mean(data["label"]).as_py()
     if positive in (0.0, 1.0):
         advice = " Without the label column they train as plain pairs." if positive else ""

@@ -1,21 +1,18 @@
 """From a table and its roles to the rows that training sees, with a reason for every row left out."""
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from studio.data.labels import NUMBER, Labels, read_labels, refuse
 from studio.data.table import Roles, RowNote, Table
 from studio.errors import DataError
 
 MAX_NEGATIVES = 10
-NUMBER = r"^[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?$"
 MISSING = ("", "nan", "null", "none", "na", "n/a", "-", "?")
 """What a score or label that is not there looks like, lower case."""
-TRUE = ("true", "yes", "y", "t", "ja", "oui", "sí", "si", "sim", "да", "是")
-FALSE = ("false", "no", "n", "f", "nein", "non", "não", "нет", "否")
 REASONS = {
     "anchor": "anchor is empty",
     "positive": "positive is empty",
@@ -23,6 +20,8 @@ REASONS = {
     "score": "score is missing",
     "label": "label is missing",
 }
+NEUTRAL = "the label says neither"
+"""Neutral and undecided pairs: no loss learns from them."""
 DUPLICATE = "the same row again"
 
 
@@ -38,13 +37,15 @@ class Prepared:
     """Lowest and highest value of the scale that scores were normalised from."""
     notes: tuple[str, ...] = ()
     """What else was done to the rows, in sentences."""
+    label_mapping: dict[str, int | None] = field(default_factory=dict)
+    """Spelling of a label -> 1, 0 or None (neither), where the column has others than 0 and 1."""
 
 
 def prepare(table: Table, roles: Roles) -> Prepared:
     """Texts stripped, scores in [0, 1], labels 0 or 1; rows that cannot be used left out.
 
     Raises:
-        DataError: roles that make no format, a column that is missing or has two roles, labels that are not 0/1, scores
+        DataError: roles that make no format, a column that is missing or has two roles, labels of unknown spelling, scores
             that are not numbers, a role that is empty in every row, no rows left.
     """
     chosen = check_roles(table, roles)
@@ -60,18 +61,23 @@ def prepare(table: Table, roles: Roles) -> Prepared:
     scale = None
     if roles.score:
         columns["score"], scale = _scores(source[roles.score], roles.score, rows)
+    labels: Labels | None = None
     if roles.label:
-        columns["label"] = _labels(source[roles.label], roles.label, rows)
+        labels = read_labels(_present(source[roles.label], "label", roles.label), roles.label, rows)
+        columns["label"] = labels.values
 
     reason = np.full(len(rows), "", dtype=object)
     for role, values in columns.items():
         empty = values.is_null().to_numpy(zero_copy_only=False)
-        if empty.all():
+        if empty.all() and not (labels is not None and role == "label" and pc.any(labels.neutral).as_py()):
             column = chosen.get(role, chosen.get("negative", ""))
             raise DataError(
                 f"The column '{column}' ({role.replace('_', ' ')}) is empty in every row.",
                 hint="Choose another column.",
             )
+        if labels is not None and role == "label":
+            neutral = labels.neutral.to_numpy(zero_copy_only=False)
+            reason[neutral & (reason == "")] = NEUTRAL
         reason[empty & (reason == "")] = REASONS[role.split("_")[0]]
     first = _first_equal(columns, np.flatnonzero(reason == ""))
     again = first >= 0
@@ -83,7 +89,7 @@ def prepare(table: Table, roles: Roles) -> Prepared:
         told = "; ".join(f"{len(found):,} rows: {why}" for why, found in dropped.items())
         raise DataError(f"No row is left to train on ({told}).", hint="Choose other columns, or complete the table.")
     data = pa.table({**columns, "row": rows}).filter(pa.array(keep)).combine_chunks()
-    return Prepared(data, roles.format or "", dropped, scale, tuple(notes))
+    return Prepared(data, roles.format or "", dropped, scale, tuple(notes), labels.mapping if labels else {})
 
 
 def check_roles(table: Table, roles: Roles) -> dict[str, str]:
@@ -202,24 +208,12 @@ def _present(column: pa.ChunkedArray, role: str, name: str) -> pa.Array:
     return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
 
 
-def _wrong(texts: pa.Array, right: pa.Array, rows: pa.Array, what: str, name: str, hint: str) -> None:
-    """Raises DataError when a value that is present is not right; names the first and counts them."""
-    wrong = pc.and_(pc.is_valid(texts), pc.invert(pc.fill_null(right, False)))
-    count = pc.sum(wrong).as_py() or 0
-    if count:
-        at = pc.index(wrong, True).as_py()
-        value = texts[at].as_py()
-        shown = value if len(value) <= 60 else value[:57] + "..."
-        others = f" So are {count - 1:,} other rows." if count > 2 else " So is 1 other row." if count == 2 else ""
-        raise DataError(f"Row {rows[at].as_py()}: '{name}' is '{shown}', which is {what}.{others}", hint=hint)
-
-
 def _scores(column: pa.ChunkedArray, name: str, rows: pa.Array) -> tuple[pa.Array, tuple[float, float]]:
     texts = _present(column, "score", name)
     hint = "Correct the values, or choose another column for the score (or none)."
-    _wrong(texts, pc.match_substring_regex(texts, NUMBER), rows, "not a number", name, hint)
+    refuse(texts, pc.match_substring_regex(texts, NUMBER), rows, "not a number", name, hint)
     values = pc.cast(pc.replace_substring(texts, ",", "."), pa.float64())
-    _wrong(texts, pc.is_finite(values), rows, "not a number that can be used", name, hint)
+    refuse(texts, pc.is_finite(values), rows, "not a number that can be used", name, hint)
     if values.null_count == len(values):
         return values, (0.0, 1.0)
     scale = score_scale(pc.min(values).as_py(), pc.max(values).as_py())
@@ -237,24 +231,6 @@ def score_scale(low: float, high: float) -> tuple[float, float]:
             if reached < high <= top:
                 return (1.0 if top == 5 and low >= 1 else 0.0, float(top))
     return (float(low), float(high))
-
-
-def _labels(column: pa.ChunkedArray, name: str, rows: pa.Array) -> pa.Array:
-    texts = _present(column, "label", name)
-    lower = pc.utf8_lower(texts)
-    number = pc.if_else(pc.match_substring_regex(texts, NUMBER), texts, pa.scalar(None, pa.string()))
-    number = pc.cast(pc.replace_substring(number, ",", "."), pa.float64())
-    true, false = (
-        pc.or_(pc.is_in(lower, value_set=pa.array(words)), pc.fill_null(pc.equal(number, value), False))
-        for words, value in ((TRUE, 1.0), (FALSE, 0.0))
-    )
-    values = [v for v in pc.unique(texts).to_pylist() if v is not None]
-    seen = f"The column has {', '.join(sorted(values)[:6])}. " if len(values) <= 6 else ""
-    hint = f"{seen}A label is 1 (or true, yes) when the texts belong together and 0 (false, no) when not. Correct the values, choose the column as score, or choose another."
-    if values and all(re.fullmatch(NUMBER, v) is None for v in values):
-        hint = hint.replace(" choose the column as score,", "")
-    _wrong(texts, pc.or_(true, false), rows, "neither 0 nor 1", name, hint)
-    return pc.if_else(pc.is_valid(texts), pc.cast(true, pa.int64()), pa.scalar(None, pa.int64()))
 
 
 def _first_equal(columns: dict[str, pa.Array], among: np.ndarray) -> np.ndarray:
@@ -275,7 +251,7 @@ def _first_equal(columns: dict[str, pa.Array], among: np.ndarray) -> np.ndarray:
 def _notes(reason: np.ndarray, rows: pa.Array, first: np.ndarray) -> dict[str, tuple[RowNote, ...]]:
     numbers = rows.to_numpy()
     dropped = {}
-    for why in (*dict.fromkeys(REASONS.values()), DUPLICATE):
+    for why in (*dict.fromkeys(REASONS.values()), NEUTRAL, DUPLICATE):
         at = np.flatnonzero(reason == why)
         if len(at):
             dropped[why] = tuple(

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from studio.data.prepare import NUMBER, score_scale
+from studio.data.labels import NUMBER, says_a_label
+from studio.data.prepare import score_scale
 from studio.data.table import Roles, Table
 from studio.data.vocabulary import name_fit, plain_name
 
 SAMPLE_ROWS = 2_000
 USUAL_SCALES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 5.0), (1.0, 5.0), (0.0, 10.0), (0.0, 100.0), (0.0, 4.0), (0.0, 3.0))
-JUDGEMENT = {"entailment", "contradiction", "neutral", "yes", "no", "true", "false", "duplicate", "not_duplicate"}
 CANDIDATES = 12
 """Columns compared pair by pair; wider tables have their likeliest texts looked at."""
 
@@ -230,11 +230,13 @@ def _score_fit(column: Column) -> float:
 
 def _label_fit(column: Column) -> float:
     named = name_fit(column.name, "label")
-    if column.filled < 0.5 or column.kind in ("lists", "empty", "id", "text"):
+    if column.filled < 0.5 or column.kind in ("lists", "empty", "id"):
         return 0.0
+    if column.values and says_a_label(column.values):
+        return max(0.95 * named, 0.0 if name_fit(column.name, "other") else 0.35)
     if column.kind == "binary":
         return max(named, 0.0 if name_fit(column.name, "other") or name_fit(column.name, "score") == 1 else 0.35)
-    if named == 1 and column.values and (column.kind == "number" or column.values & JUDGEMENT):
+    if named == 1 and column.values and column.kind == "number":
         # Not 0 and 1: preparing the rows then says what is wrong, rather than that they train as if all belonged together.
         return 0.9
     return 0.0
