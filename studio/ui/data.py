@@ -217,7 +217,7 @@ class DataTab:
             dataview.format_line(chosen),
             dataview.upload_report(report),
             *self._page(None if data is None else data.slice(0, PAGE_ROWS), 0, total),
-            gr.update(interactive=data is not None),
+            gr.update(interactive=data is not None and all(f.severity != "error" for f in report.findings)),
         )
 
     def keep_upload(self, owner: str, upload_id: str, name: str, roles: Roles, dialect: Dialect | None) -> Any:

@@ -36,8 +36,13 @@ def upload(page: Any, name: str, content: bytes) -> None:
     page.set_input_files("#data-upload input[type=file]", {"name": name, "mimeType": "text/csv", "buffer": content})
 
 
+def address(page: Any) -> str:
+    """What stands after the host in the page's address (``page.url`` lags behind while nothing is asked of the page)."""
+    return page.evaluate("location.pathname + location.search")
+
+
 def run_id(page: Any) -> str:
-    return until(lambda: re.search(r"[?&]run=(\w+)", page.url), 20, "a run in the address")[1]
+    return until(lambda: re.search(r"[?&]run=(\w+)", address(page)), 20, "a run in the address")[1]
 
 
 def run_state(page: Any) -> str:

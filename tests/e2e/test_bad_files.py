@@ -1,6 +1,6 @@
 import pytest
 from playwright.sync_api import expect
-from steps import upload
+from steps import choose, upload
 
 FILES = {
     "empty.csv": b"",
@@ -23,8 +23,8 @@ def test_a_file_that_cannot_be_read_shows_a_message(server, open_page, name):
     ("name", "content", "words"),
     [
         ("one.csv", b"text\n" + b"some words\n" * 30, "one column"),
-        ("hole.csv", b"anchor,positive\n" + b"a text,\n" * 30, "empty"),
-        ("labels.csv", b"anchor,positive,label\n" + b"a,b,maybe\nc,d,sometimes\n" * 20, "label"),
+        ("hole.csv", b"anchor,positive\n" + b"a text,\n" * 30, "positive"),
+        ("few.csv", b"anchor,positive\na,b\nc,d\n", "Only 2 rows"),
     ],
 )
 def test_a_table_that_cannot_train_says_why_and_cannot_be_saved(server, open_page, name, content, words):
@@ -33,6 +33,25 @@ def test_a_table_that_cannot_train_says_why_and_cannot_be_saved(server, open_pag
     expect(page.locator("#data-report .findings li, #data-notice [role=alert]").first).to_contain_text(words)
     expect(page.locator("#data-save")).to_be_disabled()
     assert "Traceback" not in page.inner_text("body")
+
+
+def test_labels_that_are_not_0_or_1_are_named(server, open_page):
+    page = open_page(server.url)
+    rows = b"".join(f"text {i},answer {i},maybe\n".encode() for i in range(30))
+    upload(page, "labels.csv", b"anchor,positive,label\n" + rows)
+    expect(page.locator("#data-rows-panel")).to_be_visible()
+    choose(page, "data-label", "label")
+    expect(page.locator("#data-report .findings .error")).to_contain_text("maybe")
+    expect(page.locator("#data-save")).to_be_disabled()
+
+
+def test_one_column_for_two_roles_is_refused(server, open_page):
+    page = open_page(server.url)
+    upload(page, "pairs.csv", b"question,answer\n" + b"".join(f"q {i},a {i}\n".encode() for i in range(30)))
+    expect(page.locator("#data-save")).to_be_enabled()
+    choose(page, "data-positive", "question")
+    expect(page.locator("#data-report .findings .error")).to_contain_text("question")
+    expect(page.locator("#data-save")).to_be_disabled()
 
 
 def test_peoples_texts_are_shown_as_texts(server, open_page):

@@ -42,7 +42,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
   // Curves
   const slider = h("input", { type: "range", min: "0", max: "0.95", step: "0.05", value: String(smoothing), id: "run-smoothing",
     oninput: () => { smoothing = Number(slider.value); localStorage.setItem("studio.smoothing", slider.value); drawLoss(); } });
-  const pick = h("select", { id: "run-metric", "aria-label": "Metric", onchange: () => { metric = pick.value; drawMetric(); } });
+  const pick = h("select", { id: "run-metric", "aria-label": "Metric", hidden: true, onchange: () => { metric = pick.value; drawMetric(); } });
   const chart = (id, name, control) => {
     const plot = h("div", { class: "chart", id });
     const waiting = h("p", { class: "waiting" });
@@ -179,6 +179,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     pick.replaceChildren(...history.metrics.map((id) => h("option", { value: id }, (run.metrics[id] || { label: id }).label)));
     metric = history.metrics.includes(metric) ? metric : history.primary || history.metrics[0];
     pick.value = metric;
+    pick.hidden = !history.metrics.length;
   }
 
   function show(target, figure, empty) {
