@@ -23,12 +23,12 @@ SAMPLE_ROWS = 2000
 LIVE_ROWS = 1000
 """Held-out rows that are looked at while training runs; see training/train.py."""
 
-# Measured on two x86 cores against whole runs of MiniLM, BERT-tiny and WordLlama.
-STARTUP_S = 14.0
-EFFICIENCY_TRAIN = 0.42
+# Measured on two x86 cores with MiniLM (batch 32) and WordLlama; other programs on them change the time severalfold.
+STARTUP_S = 10.0
+EFFICIENCY_TRAIN = 0.72
 """Share of the matrix product's speed that a training step reaches."""
-EFFICIENCY_ENCODE = 0.5
-OPTIMIZER_S_PER_M = 1.6e-3
+EFFICIENCY_ENCODE = 0.6
+OPTIMIZER_S_PER_M = 1.2e-3
 """Adam, seconds a step and million parameters."""
 STATIC_S_PER_TOKEN = 1.5e-6
 STEP_S = 0.004
