@@ -37,6 +37,7 @@ class FileReport:
             "quote": dialect.quote,
             "header": dialect.header,
             "sheet": dialect.sheet,
+            "member": dialect.member,
             "columns": list(table.columns),
             "roles": self.roles.columns,
             "format": prepared.format if prepared else None,

@@ -1,6 +1,7 @@
 """The single looks that the data check takes at a table; each yields findings in words for people."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +32,14 @@ def _count(rows: int, one: str = "row", many: str = "rows") -> str:
 
 
 def reading(table: Table) -> Iterable[Finding]:
+    dialect = table.dialect
+    if dialect.member and dialect.sheet and PurePosixPath(dialect.sheet).name == dialect.member:
+        yield Finding(
+            "one_of_several_tables",
+            "info",
+            f"The archive holds several tables; '{dialect.sheet}' was read. Choose another one as the sheet.",
+            len(table.data),
+        )
     torn = [note.row for note in table.skipped if note.message == CUT_OFF]
     skipped = [note for note in table.skipped if note.message != CUT_OFF]
     if torn:

@@ -1,16 +1,20 @@
-"""Any table in: delimited text, JSON, Parquet or Excel becomes a Table of strings with numbered rows."""
+"""Any table in: delimited text, JSON, Parquet or Excel becomes a Table of strings with numbered rows.
+
+A zip or gzip with a table in it is read as that table.
+"""
 
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from studio.data import workbook
+from studio.data import archive, workbook
 from studio.data.cells import empty_to_null, string_column
 from studio.data.delimited import Record, Style, records
 from studio.data.dialect import check_delimiter, guess_delimiter, guess_header, guess_style, measure
@@ -29,7 +33,8 @@ def read_table(path: Path, *, name: str | None = None, dialect: Dialect | None =
     """Read a file. Fields of ``dialect`` that are not None override what is guessed.
 
     Raises:
-        DataError: missing, empty, binary or broken file; a header without rows; more than 5,000 columns.
+        DataError: missing, empty, binary or broken file; a header without rows; more than 5,000 columns; an archive that
+            holds no table, another archive, or more than can be unpacked.
     """
     path = Path(path)
     name = name or path.name
@@ -40,6 +45,8 @@ def read_table(path: Path, *, name: str | None = None, dialect: Dialect | None =
     given = dialect or Dialect("")
     if given.kind and given.kind not in KINDS:
         raise DataError(f"There is no kind of file '{given.kind}'.", hint=f"Kinds are: {', '.join(KINDS)}.")
+    if _is_archive(path):
+        return _read_archive(path, name, given)
     kind = given.kind or _binary_kind(path)
     if kind == "parquet":
         table = _read_parquet(path, name)
@@ -56,8 +63,26 @@ def read_table(path: Path, *, name: str | None = None, dialect: Dialect | None =
 
 
 def sheet_names(path: Path) -> list[str]:
-    """Sheets of an Excel file; an empty list for everything else."""
-    return workbook.sheet_names(path) if _binary_kind(path) == "excel" else []
+    """What can be chosen as ``Dialect.sheet``: sheets of an Excel file, or the tables of a zip that holds several."""
+    if not _is_archive(path):
+        return workbook.sheet_names(path) if _binary_kind(path) == "excel" else []
+    tables = archive.tables_in(path)
+    if len(tables) > 1:
+        return tables
+    with archive.unpacked(path, path.name, None) as (inner, _, _):
+        return workbook.sheet_names(inner) if _binary_kind(inner) == "excel" else []
+
+
+def _is_archive(path: Path) -> bool:
+    return archive.is_gzip(path) or (archive.is_zip(path) and not workbook.is_workbook(path))
+
+
+def _read_archive(path: Path, name: str, given: Dialect) -> Table:
+    """The table in an archive, under the archive's name. Of several tables the first is read unless another is given."""
+    with archive.unpacked(path, name, given.sheet) as (inner, inner_name, member):
+        table = read_table(inner, name=inner_name, dialect=replace(given, sheet=None if member else given.sheet))
+    dialect = replace(table.dialect, sheet=member or table.dialect.sheet, member=inner_name)
+    return replace(table, name=name, dialect=dialect)
 
 
 def _binary_kind(path: Path) -> str:

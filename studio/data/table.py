@@ -18,6 +18,9 @@ class Dialect:
     """Quote character; None: quotes are plain characters. Given to the reader, None means guess and ``""`` means none."""
     header: bool | None = None
     sheet: str | None = None
+    """Sheet of a workbook, or the file in a zip that holds several tables."""
+    member: str | None = None
+    """File name of the table inside a zip or gzip."""
 
 
 CUT_OFF = "the file ends in the middle of this row"

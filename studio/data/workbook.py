@@ -9,6 +9,7 @@ from pathlib import Path
 import openpyxl
 import pyarrow as pa
 
+from studio.data.archive import refuse_bomb
 from studio.data.cells import cell_text
 from studio.data.dialect import guess_header
 from studio.data.names import clean_names, refuse_too_many, without_empty
@@ -33,6 +34,8 @@ def _opened(path: Path) -> Iterator[openpyxl.Workbook]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles and validation, which are not read
         try:
+            with zipfile.ZipFile(path) as archive:
+                refuse_bomb(archive, path, whole=True)
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
             try:
                 yield book

@@ -3,7 +3,6 @@
 import datetime
 import json
 import random
-import zipfile
 
 import openpyxl
 import pyarrow as pa
@@ -234,14 +233,6 @@ def test_a_file_cut_inside_a_character_loses_its_last_row_only(write):
 def test_what_is_no_table_is_refused_in_plain_words(write, content, said):
     with pytest.raises(DataError, match=said):
         read_table(write(content))
-
-
-def test_a_zip_that_is_no_workbook_is_refused(tmp_path):
-    path = tmp_path / "texts.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.txt", "hello")
-    with pytest.raises(DataError, match="zip archive"):
-        read_table(path)
 
 
 def test_a_missing_file_is_a_data_error(tmp_path):
