@@ -7,24 +7,28 @@ from typing import Any
 
 import gradio as gr
 
-from studio.catalog.formats import ROLES
 from studio.data.read import sheet_names
 from studio.data.table import Dialect, Roles
 from studio.errors import DataError
 from studio.ui import dataview, html
+from studio.ui.datainputs import (
+    AUTO,
+    DELIMITERS,
+    ENCODINGS,
+    FILE_TYPES,
+    HEADERS,
+    QUOTES,
+    ROLE_HELP,
+    dialect_of,
+    override_widget,
+    role_widget,
+    roles_of,
+)
 from studio.ui.handlers import any_of, on, owner_of
 from studio.ui.shell import Shell, asked, go, remember
 from studio.ui.theme import markup
 from studio.ui.train import TrainTab
 
-FILE_TYPES = [".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx"]
-AUTO = ""
-"""Value of a dropdown that leaves a choice to the reader."""
-ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252", "iso8859-15", "cp1250", "cp1251", "gb18030", "shift_jis")
-DELIMITERS = (("comma", ","), ("semicolon", ";"), ("tab", "\t"), ("vertical bar", "|"))
-QUOTES = (('double quote "', '"'), ("single quote '", "'"))
-HEADERS = (("first row holds the names", "yes"), ("no header, first row is data", "no"))
-ROLE_HELP = {role.id: role for role in ROLES}
 PAGE_ROWS = 50
 EMPTY = """
 <div class="blank"><b>No table yet</b><p>Upload one, or choose a dataset. Good tables to start with: questions and their
@@ -154,8 +158,8 @@ class DataTab:
             if not upload_id:
                 total = datasets.get(owner, dataset_id).info.rows
                 return self._page(datasets.rows(owner, dataset_id, at, PAGE_ROWS), at, total)
-            dialect = _dialect(encoding, delimiter, quote, header, sheet)
-            report = datasets.report(owner, upload_id, _roles(anchor, positive, negatives, score, label), dialect)
+            dialect = dialect_of(encoding, delimiter, quote, header, sheet)
+            report = datasets.report(owner, upload_id, roles_of(anchor, positive, negatives, score, label), dialect)
             data = report.prepared.data if report.prepared is not None else None
             total = 0 if data is None else len(data)
             return self._page(None if data is None else data.slice(at, PAGE_ROWS), at, total)
@@ -183,7 +187,7 @@ class DataTab:
     ) -> tuple[Any, ...]:
         """Another dialect: columns may change, so roles are guessed again."""
         return self._upload_view(
-            owner_of(request), upload_id, _dialect(encoding, delimiter, quote, header, sheet), None
+            owner_of(request), upload_id, dialect_of(encoding, delimiter, quote, header, sheet), None
         )
 
     def recheck(
@@ -191,8 +195,8 @@ class DataTab:
         anchor: str, positive: str, negatives: list[str], score: str, label: str, request: gr.Request,
     ) -> tuple[Any, ...]:  # fmt: skip
         """Other roles."""
-        dialect = _dialect(encoding, delimiter, quote, header, sheet)
-        roles = _roles(anchor, positive, negatives, score, label)
+        dialect = dialect_of(encoding, delimiter, quote, header, sheet)
+        roles = roles_of(anchor, positive, negatives, score, label)
         return self._upload_view(owner_of(request), upload_id, dialect, roles)
 
     def _upload_view(self, owner: str, upload_id: str, dialect: Dialect | None, roles: Roles | None) -> tuple[Any, ...]:
@@ -265,8 +269,8 @@ class DataTab:
             upload_id: str, name: str, encoding: str, delimiter: str, quote: str, header: str, sheet: str,
             anchor: str, positive: str, negatives: list[str], score: str, label: str, request: gr.Request,
         ) -> tuple[Any, ...]:  # fmt: skip
-            dialect = _dialect(encoding, delimiter, quote, header, sheet)
-            roles = _roles(anchor, positive, negatives, score, label)
+            dialect = dialect_of(encoding, delimiter, quote, header, sheet)
+            roles = roles_of(anchor, positive, negatives, score, label)
             record = self.keep_upload(owner_of(request), upload_id, name, roles, dialect)
             shown = self.show(record.id, request)
             return go("train"), record.id, "", None, *shown, *train.show(record.id, request)
@@ -294,24 +298,6 @@ class DataTab:
         on(shell.page.load, self.load, [], [shell.dataset, *self.outputs], self.notice)
 
 
-def _dialect(encoding: str, delimiter: str, quote: str, header: str, sheet: str | None) -> Dialect | None:
-    """What a person overrides; None when nothing."""
-    if not (encoding or delimiter or quote or header or sheet):
-        return None
-    return Dialect(
-        kind="",
-        encoding=encoding or None,
-        delimiter=delimiter or None,
-        quote=quote or None,
-        header=None if not header else header == "yes",
-        sheet=sheet or None,
-    )
-
-
-def _roles(anchor: str, positive: str, negatives: list[str] | None, score: str, label: str) -> Roles:
-    return Roles(anchor or None, positive or None, tuple(negatives or ()), score or None, label or None)
-
-
 def build(shell: Shell) -> DataTab:
     markup(html.heading("Data", "One row is one example. The order of the columns and their names do not matter."))
     with gr.Row(elem_id="data-sources", equal_height=True):
@@ -336,23 +322,23 @@ def build(shell: Shell) -> DataTab:
             gr.Accordion("Read it differently", open=False, elem_id="data-dialect-form", elem_classes="fold"),
             gr.Row(),
         ):
-            encoding = _override("Encoding", [(name, name) for name in ENCODINGS], "data-encoding")
-            delimiter = _override("Separator", list(DELIMITERS), "data-delimiter")
-            quote = _override("Quoting", list(QUOTES), "data-quote")
-            header = _override("Header", list(HEADERS), "data-header")
+            encoding = override_widget("Encoding", [(name, name) for name in ENCODINGS], "data-encoding")
+            delimiter = override_widget("Separator", list(DELIMITERS), "data-delimiter")
+            quote = override_widget("Quoting", list(QUOTES), "data-quote")
+            header = override_widget("Header", list(HEADERS), "data-header")
             sheet = gr.Dropdown([], label="Sheet", elem_id="data-sheet", visible=False, min_width=150, interactive=True)
         markup(
             html.section("What the columns are for", "Guessed from names and content; correct it where it is wrong.")
         )
         with gr.Row(elem_id="data-roles"):
-            anchor = _role("anchor")
-            positive = _role("positive")
+            anchor = role_widget("anchor")
+            positive = role_widget("positive")
             negatives = gr.Dropdown(
                 [], value=[], multiselect=True, label="Negatives", info=ROLE_HELP["negative"].help,
                 elem_id="data-negatives", min_width=180, interactive=True,
             )  # fmt: skip
-            score = _role("score")
-            label = _role("label")
+            score = role_widget("score")
+            label = role_widget("label")
         format_line = markup(elem_id="data-format")
     report = markup(elem_id="data-report")
     with gr.Column(visible=False, elem_id="data-rows-panel") as rows_panel:
@@ -383,18 +369,4 @@ def build(shell: Shell) -> DataTab:
         rows=rows, offset=gr.State(0), earlier=earlier, later=later, where=where, name=name, save=save, save_row=save_row,
         proceed_row=proceed_row, proceed=proceed, delete=delete, delete_row=delete_row, really=really, keep=keep,
         empty=empty, notice=notice,
-    )  # fmt: skip
-
-
-def _override(label: str, choices: list[tuple[str, str]], elem_id: str) -> gr.Dropdown:
-    return gr.Dropdown(
-        [("as detected", AUTO), *choices], value=AUTO, label=label, elem_id=elem_id, min_width=150, interactive=True
-    )
-
-
-def _role(role_id: str) -> gr.Dropdown:
-    role = ROLE_HELP[role_id]
-    return gr.Dropdown(
-        [("not used", AUTO)], value=AUTO, label=role.label, info=role.help, elem_id=f"data-{role_id}",
-        min_width=180, interactive=True,
     )  # fmt: skip

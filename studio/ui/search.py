@@ -9,7 +9,7 @@ import gradio as gr
 
 from studio.errors import NotFound, SearchError
 from studio.ui import html, searchview
-from studio.ui.data import FILE_TYPES
+from studio.ui.datainputs import FILE_TYPES
 from studio.ui.handlers import any_of, on, owner_of
 from studio.ui.shell import Shell, asked, remember
 from studio.ui.theme import markup
