@@ -10,7 +10,7 @@ AUTO = ""
 """Value of a dropdown that leaves a choice to the reader."""
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252", "iso8859-15", "cp1250", "cp1251", "gb18030", "shift_jis")
 DELIMITERS = (("comma", ","), ("semicolon", ";"), ("tab", "\t"), ("vertical bar", "|"))
-QUOTES = (('double quote "', '"'), ("single quote '", "'"))
+QUOTES = (('double quote "', '"'), ("single quote '", "'"), ("none", "none"))
 HEADERS = (("first row holds the names", "yes"), ("no header, first row is data", "no"))
 ROLE_HELP = {role.id: role for role in ROLES}
 
@@ -23,7 +23,7 @@ def dialect_of(encoding: str, delimiter: str, quote: str, header: str, sheet: st
         kind="",
         encoding=encoding or None,
         delimiter=delimiter or None,
-        quote=quote or None,
+        quote="" if quote == "none" else quote or None,
         header=None if not header else header == "yes",
         sheet=sheet or None,
     )

@@ -20,7 +20,7 @@ def has_model(run: Any) -> bool:
 
 def is_of(corpus: Any, dataset: Any) -> bool:
     """Whether a corpus was made of a dataset's texts."""
-    return f"texts of '{dataset.name}'" in corpus.note and corpus.created >= dataset.created
+    return corpus.dataset_id == dataset.id
 
 
 def run_label(run: Any) -> str:
