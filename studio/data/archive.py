@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from studio.data.encoding import TABLE_HINT
 from studio.errors import DataError, HostError
 
 MAX_UNPACKED_MB = 2_048
@@ -126,7 +127,8 @@ def _told(kind: str) -> Iterator[None]:
         yield
     except (EOFError, OSError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
-            f"The {kind} archive is broken, cut off or packed in an unusual way.", hint="Pack or upload it again."
+            f"The {kind} archive is broken, cut off or packed in an unusual way.",
+            hint=f"Pack or upload it again. {TABLE_HINT}",
         ) from error
 
 

@@ -1,18 +1,23 @@
 """What is wrong or odd with a table: findings for people, before anything trains."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.data import findings
-from studio.data.findings import MAX_ROWS_NAMED
+import pyarrow as pa
+
+from studio.data import cut, findings, near, personal, wording
+from studio.data.cut import TokenLengths
 from studio.data.prepare import Prepared, prepare
 from studio.data.read import read_table
 from studio.data.roles import guess_roles
+from studio.data.rows import MAX_ROWS_NAMED
 from studio.data.table import Dialect, Finding, Roles, Table
 from studio.errors import DataError
 
+Measure = Callable[[pa.Table], TokenLengths | None]
+"""Counts the tokens of prepared rows; None where the tokenizer is not on this machine."""
 SEVERITIES = ("error", "warning", "info")
 
 
@@ -60,8 +65,11 @@ def inspect_file(
     return inspect_table(read_table(path, name=name, dialect=dialect), roles)
 
 
-def inspect_table(table: Table, roles: Roles | None = None) -> FileReport:
-    """The same for a table that was read before. Never raises DataError: what is wrong becomes a finding."""
+def inspect_table(table: Table, roles: Roles | None = None, measure: Measure | None = None) -> FileReport:
+    """The same for a table that was read before. Never raises DataError: what is wrong becomes a finding.
+
+    ``measure``: counts tokens of prepared rows; None: texts that will be cut off are not looked for.
+    """
     chosen = roles if roles is not None else guess_roles(table)
     try:
         prepared = prepare(table, chosen)
@@ -69,18 +77,25 @@ def inspect_table(table: Table, roles: Roles | None = None) -> FileReport:
         code = "no_format" if chosen.format is None else "unusable_column"
         problem = Finding(code, "error", str(error), len(table.data))
         return FileReport(table, chosen, None, _sorted([problem, *findings.reading(table)]))
-    return FileReport(table, chosen, prepared, check(prepared, table))
+    return FileReport(table, chosen, prepared, check(prepared, table, measure(prepared.data) if measure else None))
 
 
-def check(prepared: Prepared, table: Table | None = None) -> tuple[Finding, ...]:
-    """All findings, errors first. ``table``: also say what happened while the file was read."""
+def check(prepared: Prepared, table: Table | None = None, lengths: TokenLengths | None = None) -> tuple[Finding, ...]:
+    """All findings, errors first. ``table``: also say what happened while the file was read; ``lengths``: what is cut off."""
     found = [*findings.reading(table)] if table is not None else []
     found += [
         *findings.dropped(prepared),
         *findings.size(prepared),
         *findings.texts(prepared),
         *findings.repeats(prepared),
+        *near.find(prepared.data),
+        *personal.find(prepared.data),
+        *wording.find_beginnings(prepared.data),
     ]
+    if lengths is not None:
+        found += cut.find(lengths, len(prepared.data))
+    if prepared.format == "pair":
+        found += wording.find_swapped(prepared.data)
     if "score" in prepared.data.column_names:
         found += findings.scores(prepared)
     if "label" in prepared.data.column_names:

@@ -1,6 +1,6 @@
 """The single looks that the data check takes at a table; each yields findings in words for people."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -10,25 +10,15 @@ import pyarrow.compute as pc
 from studio.data.labels import describe_mapping
 from studio.data.prepare import DUPLICATE, NEUTRAL, REASONS, Prepared
 from studio.data.roles import describe
+from studio.data.rows import count, finding, plain_mask, text_columns, where
 from studio.data.table import CUT_OFF, Finding, RowNote, Table
 
-MAX_ROWS_NAMED = 100
 MIN_ROWS, FEW_ROWS, USUAL_BATCH = 4, 50, 32
 SHORT_CHARACTERS, LONG_CHARACTERS = 3, 2_000
 ONE_SIDED = 0.9
 """Share of one label above which labels are called unbalanced."""
 BROKEN = r"\x{fffd}|Ã[\x{80}-\x{bf}©¨ª«¤¶¼±³§¢]|â€|Â[\x{a0}-\x{bf}]"
 """Replaced bytes, and UTF-8 that was once read as a Western encoding."""
-
-
-def _finding(code: str, severity: str, message: str, rows: Sequence[int] | np.ndarray) -> Finding:
-    """A finding about ``rows``, which are row numbers of the file."""
-    named = tuple(sorted(int(row) for row in rows)[:MAX_ROWS_NAMED])
-    return Finding(code, severity, message, len(rows), named)
-
-
-def _count(rows: int, one: str = "row", many: str = "rows") -> str:
-    return f"1 {one}" if rows == 1 else f"{rows:,} {many}"
 
 
 def reading(table: Table) -> Iterable[Finding]:
@@ -43,7 +33,7 @@ def reading(table: Table) -> Iterable[Finding]:
     torn = [note.row for note in table.skipped if note.message == CUT_OFF]
     skipped = [note for note in table.skipped if note.message != CUT_OFF]
     if torn:
-        yield _finding(
+        yield finding(
             "cut_off",
             "warning",
             "The file ends in the middle of a row: the upload or download was probably cut off. The rows before it are used, "
@@ -51,19 +41,19 @@ def reading(table: Table) -> Iterable[Finding]:
             torn,
         )
     if skipped:
-        yield _finding(
+        yield finding(
             "skipped_rows",
             "warning",
-            f"{_count(len(skipped))} could not be read and will not be used. Row {skipped[0].row}: {skipped[0].message}. "
+            f"{count(len(skipped))} could not be read and will not be used. Row {skipped[0].row}: {skipped[0].message}. "
             "Correct these rows in the file, or go on without them.",
             _numbers(skipped),
         )
     if table.repaired:
         first = table.repaired[0]
-        yield _finding(
+        yield finding(
             "repaired_rows",
             "info",
-            f"{_count(len(table.repaired))} did not fit and were mended. Row {first.row}: {first.message}. "
+            f"{count(len(table.repaired))} did not fit and were mended. Row {first.row}: {first.message}. "
             "Look at them in the preview.",
             _numbers(table.repaired),
         )
@@ -80,10 +70,10 @@ def dropped(prepared: Prepared) -> Iterable[Finding]:
     }
     for reason, notes in prepared.dropped.items():
         if reason == DUPLICATE:
-            yield _finding(
+            yield finding(
                 "duplicate_rows",
                 "info",
-                f"{_count(len(notes), 'row repeats', 'rows repeat')} an earlier row and will be left out: a row counts once.",
+                f"{count(len(notes), 'row repeats', 'rows repeat')} an earlier row and will be left out: a row counts once.",
                 _numbers(notes),
             )
             continue
@@ -91,26 +81,26 @@ def dropped(prepared: Prepared) -> Iterable[Finding]:
             said = ", ".join(
                 sorted(f"'{value[:40]}'" for value, code in prepared.label_mapping.items() if code is None)
             )
-            yield _finding(
+            yield finding(
                 "neutral_labels",
                 "info",
-                f"{_count(len(notes))} labelled {said} will be left out: such a pair says neither that its texts belong together "
+                f"{count(len(notes))} labelled {said} will be left out: such a pair says neither that its texts belong together "
                 "nor that they do not, and no loss for labelled pairs learns from it.",
                 _numbers(notes),
             )
             continue
         share = len(notes) / (len(notes) + len(prepared.data))
-        yield _finding(
+        yield finding(
             codes[reason],
             "warning",
-            f"{_count(len(notes))} ({share:.0%}) will be left out: {reason}. Complete them in the file, or go on without them.",
+            f"{count(len(notes))} ({share:.0%}) will be left out: {reason}. Complete them in the file, or go on without them.",
             _numbers(notes),
         )
 
 
 def size(prepared: Prepared) -> Iterable[Finding]:
     rows = len(prepared.data)
-    have = f"{_count(rows)} can be used"
+    have = f"{count(rows)} can be used"
     if rows < MIN_ROWS:
         yield Finding(
             "too_few_rows", "error", f"Only {have}: at least {MIN_ROWS} are needed to train and to judge.", rows
@@ -132,46 +122,41 @@ def size(prepared: Prepared) -> Iterable[Finding]:
         )
 
 
-def _text_columns(data: pa.Table) -> list[str]:
-    return [name for name in data.column_names if name not in ("score", "label", "row")]
-
-
-def _where(data: pa.Table, mask: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    return data["row"].filter(mask).to_numpy()
+def too_short(texts: pa.ChunkedArray) -> np.ndarray:
+    """Mask. Two characters of Chinese or Japanese are a word; only short Latin texts count."""
+    latin = pc.match_substring_regex(texts, r"^[\x{20}-\x{24f}]*$")
+    return plain_mask(pc.and_(pc.less(pc.utf8_length(texts), SHORT_CHARACTERS), latin))
 
 
 def texts(prepared: Prepared) -> Iterable[Finding]:
     data = prepared.data
-    for name in _text_columns(data):
+    for name in text_columns(data):
         role = name.replace("_", " ")
         lengths = pc.utf8_length(data[name])
-        short = _where(
-            data,
-            pc.and_(pc.less(lengths, SHORT_CHARACTERS), pc.match_substring_regex(data[name], r"^[\x{20}-\x{24f}]*$")),
-        )
+        short = where(data, too_short(data[name]))
         if len(short):
-            yield _finding(
+            yield finding(
                 "very_short_texts",
                 "warning" if len(short) > 0.05 * len(data) else "info",
-                f"In {_count(len(short))} the {role} has fewer than {SHORT_CHARACTERS} characters: there is hardly anything to learn "
+                f"In {count(len(short))} the {role} has fewer than {SHORT_CHARACTERS} characters: there is hardly anything to learn "
                 "from it. Check that this is the right column.",
                 short,
             )
-        long = _where(data, pc.greater(lengths, LONG_CHARACTERS))
+        long = where(data, pc.greater(lengths, LONG_CHARACTERS))
         if len(long):
-            yield _finding(
+            yield finding(
                 "very_long_texts",
                 "info",
-                f"In {_count(len(long))} the {role} has more than {LONG_CHARACTERS:,} characters. Models read only the first "
+                f"In {count(len(long))} the {role} has more than {LONG_CHARACTERS:,} characters. Models read only the first "
                 "some hundred words; the rest is not seen. Cut such texts into passages if what matters stands further down.",
                 long,
             )
-        broken = _where(data, pc.match_substring_regex(data[name], BROKEN))
+        broken = where(data, pc.match_substring_regex(data[name], BROKEN))
         if len(broken):
-            yield _finding(
+            yield finding(
                 "broken_characters",
                 "warning" if len(broken) > 0.01 * len(data) else "info",
-                f"In {_count(len(broken))} the {role} has characters that were broken when the file was made or read (such as "
+                f"In {count(len(broken))} the {role} has characters that were broken when the file was made or read (such as "
                 "\ufffd or Ã©). Choose another encoding, or save the file as UTF-8.",
                 broken,
             )
@@ -185,29 +170,30 @@ def texts(prepared: Prepared) -> Iterable[Finding]:
             )
 
 
-def _equal(data: pa.Table, one: str, other: str) -> np.ndarray:
-    return _where(data, pc.equal(pc.utf8_lower(data[one]), pc.utf8_lower(data[other])))
+def same_text(data: pa.Table, one: str, other: str) -> np.ndarray:
+    """Mask of the rows in which two columns hold the same text; upper and lower case do not count."""
+    return plain_mask(pc.equal(pc.utf8_lower(data[one]), pc.utf8_lower(data[other])))
 
 
 def repeats(prepared: Prepared) -> Iterable[Finding]:
     data = prepared.data
-    same = _equal(data, "anchor", "positive")
+    same = where(data, same_text(data, "anchor", "positive"))
     if len(same) and prepared.format in ("pair", "triplet"):
-        yield _finding(
+        yield finding(
             "anchor_equals_positive",
             "warning",
-            f"In {_count(len(same))} anchor and positive are the same text: nothing is learnt from them. Remove them, or check "
+            f"In {count(len(same))} anchor and positive are the same text: nothing is learnt from them. Remove them, or check "
             "the choice of columns.",
             same,
         )
-    for name in _text_columns(data)[2:]:
+    for name in text_columns(data)[2:]:
         for other in ("positive", "anchor"):
-            same = _equal(data, other, name)
+            same = where(data, same_text(data, other, name))
             if len(same):
-                yield _finding(
+                yield finding(
                     f"{other}_equals_negative",
                     "error" if len(same) == len(data) else "warning",
-                    f"In {_count(len(same))} {other} and {name.replace('_', ' ')} are the same text: the model is told to bring it "
+                    f"In {count(len(same))} {other} and {name.replace('_', ' ')} are the same text: the model is told to bring it "
                     "near and to push it away at once. Remove them or correct the negative.",
                     same,
                 )
@@ -235,28 +221,34 @@ def repeats(prepared: Prepared) -> Iterable[Finding]:
             )
         if (numbers > 1).any():
             repeated = counts.field("values").filter(pa.array(numbers > 1))
-            yield _finding(
+            yield finding(
                 f"repeated_{role}s",
                 "info",
-                f"{_count(int((numbers > 1).sum()), role + ' stands', role + 's stand')} in several rows "
+                f"{count(int((numbers > 1).sum()), role + ' stands', role + 's stand')} in several rows "
                 f"({int(numbers[numbers > 1].sum()):,} rows, {len(numbers):,} different {role}s in all). In one batch they would be "
                 f"taken as wrong {other}s for each other, so they are kept out of one batch automatically.",
-                _where(data, pc.is_in(data[role], value_set=repeated)),
+                where(data, pc.is_in(data[role], value_set=repeated)),
             )
 
 
-def _contradictions(data: pa.Table, value: str, tolerance: float) -> np.ndarray:
-    """Rows whose two texts (in either order) stand in another row with another value."""
+def pair_numbers(data: pa.Table) -> np.ndarray:
+    """One number a row: equal where the two texts are, in either order and in any case."""
     texts = pa.chunked_array([*pc.utf8_lower(data["anchor"]).chunks, *pc.utf8_lower(data["positive"]).chunks])
     code = texts.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     one, other = code[: len(data)], code[len(data) :]
     key = np.minimum(one, other) * (int(code.max(initial=0)) + 1) + np.maximum(one, other)
-    pair = np.unique(key, return_inverse=True)[1]
+    return np.unique(key, return_inverse=True)[1]
+
+
+def contradictions(data: pa.Table) -> np.ndarray:
+    """Mask of the rows whose two texts stand in another row with the other label, or a clearly different score."""
+    value, tolerance = ("label", 0.5) if "label" in data.column_names else ("score", 0.25)
+    pair = pair_numbers(data)
     values = data[value].to_numpy().astype(np.float64)
     low, high = np.full(len(data), np.inf), np.full(len(data), -np.inf)
     np.minimum.at(low, pair, values)
     np.maximum.at(high, pair, values)
-    return data["row"].to_numpy()[(high - low)[pair] > tolerance]
+    return (high - low)[pair] > tolerance
 
 
 def scores(prepared: Prepared) -> Iterable[Finding]:
@@ -276,12 +268,12 @@ def scores(prepared: Prepared) -> Iterable[Finding]:
             f"Scores were taken to be on a scale from {low:g} to {high:g} and brought to 0 to 1, which the losses expect.",
             len(data),
         )
-    rows = _contradictions(data, "score", 0.25)
+    rows = where(data, contradictions(data))
     if len(rows):
-        yield _finding(
+        yield finding(
             "contradictory_scores",
             "warning",
-            f"{_count(len(rows))} have the same two texts as another row but a clearly different score: the model is told both. "
+            f"{count(len(rows))} have the same two texts as another row but a clearly different score: the model is told both. "
             "Keep one of each, or their mean.",
             rows,
         )
@@ -308,20 +300,20 @@ def labels(prepared: Prepared) -> Iterable[Finding]:
         )
     elif not 1 - ONE_SIDED <= positive <= ONE_SIDED:
         rare = 1 if positive < 0.5 else 0
-        rows = _where(data, pc.equal(data["label"], rare))
-        yield _finding(
+        rows = where(data, pc.equal(data["label"], rare))
+        yield finding(
             "unbalanced_labels",
             "warning",
             f"Only {min(positive, 1 - positive):.1%} of the labels are {rare}: the model may learn to give all pairs the same "
             "similarity. Add rows with this label, or leave some of the others out.",
             rows,
         )
-    rows = _contradictions(data, "label", 0.5)
+    rows = where(data, contradictions(data))
     if len(rows):
-        yield _finding(
+        yield finding(
             "contradictory_labels",
             "warning",
-            f"{_count(len(rows))} have the same two texts as another row but the other label: the model is told both. Keep one of "
+            f"{count(len(rows))} have the same two texts as another row but the other label: the model is told both. Keep one of "
             "each.",
             rows,
         )

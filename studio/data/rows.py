@@ -1,0 +1,37 @@
+"""Rows picked out by a mask, and findings about them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from studio.data.table import Finding
+
+MAX_ROWS_NAMED = 100
+
+
+def finding(code: str, severity: str, message: str, rows: Sequence[int] | np.ndarray) -> Finding:
+    """A finding about ``rows``, which are row numbers of the file."""
+    named = tuple(sorted(int(row) for row in rows)[:MAX_ROWS_NAMED])
+    return Finding(code, severity, message, len(rows), named)
+
+
+def count(rows: int, one: str = "row", many: str = "rows") -> str:
+    return f"1 {one}" if rows == 1 else f"{rows:,} {many}"
+
+
+def text_columns(data: pa.Table) -> list[str]:
+    """anchor, positive and the negatives."""
+    return [name for name in data.column_names if name not in ("score", "label", "row")]
+
+
+def where(data: pa.Table, mask: pa.Array | pa.ChunkedArray | np.ndarray) -> np.ndarray:
+    """Numbers of the rows under a mask."""
+    return data["row"].filter(pa.array(mask) if isinstance(mask, np.ndarray) else mask).to_numpy()
+
+
+def plain_mask(mask: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """As an array of bool."""
+    if isinstance(mask, pa.ChunkedArray):
+        mask = mask.combine_chunks()
+    return mask.to_numpy(zero_copy_only=False).astype(bool)
