@@ -76,7 +76,7 @@ def inspect_table(table: Table, roles: Roles | None = None, measure: Measure | N
     except DataError as error:
         code = "no_format" if chosen.format is None else "unusable_column"
         problem = Finding(code, "error", str(error), len(table.data))
-        return FileReport(table, chosen, None, _sorted([problem, *findings.reading(table)]))
+        return FileReport(table, chosen, None, sort_findings([problem, *findings.reading(table)]))
     return FileReport(table, chosen, prepared, check(prepared, table, measure(prepared.data) if measure else None))
 
 
@@ -101,8 +101,9 @@ def check(prepared: Prepared, table: Table | None = None, lengths: TokenLengths 
     if "label" in prepared.data.column_names:
         found += findings.labels(prepared)
     found += [Finding("done_to_rows", "info", note) for note in prepared.notes]
-    return _sorted(found)
+    return sort_findings(found)
 
 
-def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
+def sort_findings(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Errors first."""
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))

@@ -37,6 +37,8 @@ class DatasetInfo:
     score_scale: tuple[float, float] | None = None
     """Lowest and highest value of the scale that scores were normalised from."""
     findings: tuple[Finding, ...] = ()
+    history: tuple[str, ...] = ()
+    """What was done to the rows since the file was imported, oldest first; see fix.py."""
 
 
 def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo) -> None:
@@ -81,6 +83,7 @@ def load_info(folder: Path) -> DatasetInfo:
     value["findings"] = tuple(Finding(**{**f, "rows": tuple(f["rows"])}) for f in value["findings"])
     if value["score_scale"] is not None:
         value["score_scale"] = tuple(value["score_scale"])
+    value["history"] = tuple(value.get("history", ()))
     return DatasetInfo(**value)
 
 

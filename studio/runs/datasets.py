@@ -1,7 +1,9 @@
 """Uploads and datasets as a person deals with them. Readers and checks are those of studio.data."""
 
+import re
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 KEPT_TABLES = 4
 """Parsed tables kept in memory, of uploads and of datasets each."""
 MAX_ROWS_AT_ONCE = 10_000
+_VERSION = re.compile(r" \(version \d+\)$")
 
 
 class Datasets:
@@ -124,6 +127,19 @@ class Datasets:
         table = self._rows.get(record.id, lambda: load_rows(record.folder))
         return table.slice(max(0, offset), max(0, min(limit, MAX_ROWS_AT_ONCE)))
 
+    def fix(self, owner: str, dataset_id: str, code: str) -> DatasetRecord:
+        """A new dataset with the rows mended that findings of ``code`` are about (see data/fix.py); this one stays.
+
+        Raises:
+            DataError: no such fix, nothing to mend, or too little left.
+        """
+        from studio.data.fix import apply_fix
+
+        record = self.get(owner, dataset_id)
+        name = display_name(f"{_VERSION.sub('', record.name)} (version {len(record.info.history) + 2})", record.name)
+        size_mb = sum(path.stat().st_size for path in record.folder.iterdir()) / 1e6
+        return self._add(owner, name, size_mb, lambda folder: apply_fix(record.folder, folder, code, name))
+
     def delete(self, owner: str, dataset_id: str) -> None:
         """Remove a dataset. Runs made from it keep their copy."""
         self.get(owner, dataset_id)
@@ -134,11 +150,17 @@ class Datasets:
     def _import(self, owner: str, table: Table, roles: Roles, name: str) -> DatasetRecord:
         from studio.data.dataset import import_dataset
 
+        return self._add(
+            owner, name, table.data.nbytes / 1e6, lambda folder: import_dataset(folder, table, roles, name)
+        )
+
+    def _add(self, owner: str, name: str, size_mb: float, write: Callable[[Path], object]) -> DatasetRecord:
+        """A dataset that ``write`` makes in a folder; nothing is left when it fails."""
         id = new_id()
         aside = self._workspace.tmp / id
-        self._workspace.check_room(table.data.nbytes / 1e6, "this dataset")
+        self._workspace.check_room(size_mb, "this dataset")
         try:
-            import_dataset(aside, table, roles, name)
+            write(aside)
             aside.rename(self._workspace.datasets / id)
         except OSError as error:
             raise HostError(f"The dataset could not be stored: {error.strerror}.") from error

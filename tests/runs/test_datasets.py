@@ -77,6 +77,30 @@ def test_nothing_is_left_of_a_dataset_that_could_not_be_made(studio, upload):
     assert list(studio.workspace.tmp.iterdir()) == [studio.workspace.page_tmp]
 
 
+def test_a_fix_makes_a_new_dataset_with_its_history_and_the_original_stays(studio, tmp_path):
+    path = write_pairs(tmp_path / "pairs.csv")
+    with path.open("a") as file:
+        file.write("Who wrote it?,ada@example.org\nWhere?,ada@example.org\n")
+    upload = studio.datasets.stage("ada", path, "pairs.csv")
+    first = studio.datasets.create("ada", upload.id, PAIRS, "Pairs")
+    fixed = studio.datasets.fix("ada", first.id, "personal_data")
+    assert (fixed.name, fixed.info.name, fixed.info.rows) == ("Pairs (version 2)", "Pairs (version 2)", 40)
+    assert fixed.info.history == ("2 rows left out: personal data",)
+    assert studio.datasets.get("ada", first.id) == first
+    assert len(studio.datasets.rows("ada", first.id, 0, 100)) == 42
+    again = studio.datasets.fix("ada", fixed.id, "swapped_columns")
+    assert (again.name, len(again.info.history)) == ("Pairs (version 3)", 2)
+    assert {d.id for d in studio.datasets.list("ada")} == {first.id, fixed.id, again.id}
+
+
+def test_a_fix_that_cannot_be_made_leaves_nothing_behind(studio, dataset):
+    for code in ("personal_data", "../../etc"):
+        with pytest.raises(DataError):
+            studio.datasets.fix("ada", dataset.id, code)
+    assert studio.datasets.list("ada") == [dataset]
+    assert list(studio.workspace.tmp.iterdir()) == [studio.workspace.page_tmp]
+
+
 def test_a_deleted_dataset_is_gone_from_the_list_and_the_disk(studio, dataset):
     studio.datasets.delete("ada", dataset.id)
     assert studio.datasets.list("ada") == []

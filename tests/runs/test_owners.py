@@ -57,7 +57,15 @@ def theirs(studio, folder) -> dict[str, object]:
             "offset": 0,
             "limit": 1,
         },
-        **{"since": 0, "lines": 1, "keep": False, "retry": False, "query": "thing", "top_k": 3},
+        **{
+            "since": 0,
+            "lines": 1,
+            "keep": False,
+            "retry": False,
+            "query": "thing",
+            "top_k": 3,
+            "code": "swapped_columns",
+        },
     }
 
 

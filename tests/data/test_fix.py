@@ -1,0 +1,126 @@
+"""Each fix mends what its finding says, in a copy; the original stays as it was."""
+
+import pytest
+
+from studio.data.check import check
+from studio.data.dataset import import_dataset, load_info, load_rows
+from studio.data.fix import FIX, FIXES, apply_fix, fix_rows, fixes_for
+from studio.data.prepare import prepare
+from studio.data.read import read_table
+from studio.data.table import Finding, Roles
+from studio.errors import DataError
+
+PAIR, TRIPLET = Roles("q", "a"), Roles("q", "a", ("n",))
+LABELLED, SCORED = Roles("q", "a", label="l"), Roles("q", "a", score="s")
+
+
+def wrong_tables(texts) -> dict[str, tuple[dict[str, list[str]], Roles, list[int]]]:
+    """Code -> a table of 60 rows where it is true, its roles, and the positions of the rows that a fix leaves out."""
+    q, a, n = texts(60), texts(60, 9), texts(60, 10)
+
+    def put(column: list[str], at: int, text: str) -> list[str]:
+        return [*column[:at], text, *column[at + 1 :]]
+
+    twice_q, twice_a = put(q, 9, a[8]), put(a, 9, q[8])
+    scores = [str(i / 59) for i in range(60)]
+    return {
+        "near_duplicates": ({"q": put(q, 9, q[8].upper()), "a": put(a, 9, f"{a[8]}.")}, PAIR, [9]),
+        "anchor_equals_positive": ({"q": q, "a": put(a, 9, q[9].upper())}, PAIR, [9]),
+        "positive_equals_negative": ({"q": q, "a": a, "n": put(n, 9, a[9])}, TRIPLET, [9]),
+        "anchor_equals_negative": ({"q": q, "a": a, "n": put(n, 9, q[9])}, TRIPLET, [9]),
+        "contradictory_labels": ({"q": twice_q, "a": twice_a, "l": ["0", "1"] * 30}, LABELLED, [8, 9]),
+        "contradictory_scores": ({"q": twice_q, "a": twice_a, "s": put(scores, 9, "0.8")}, SCORED, [9]),
+        "very_short_texts": ({"q": put(q, 9, "x"), "a": a}, PAIR, [9]),
+        "broken_characters": ({"q": q, "a": put(a, 9, "dÃ©jÃ\xa0 vu")}, PAIR, [9]),
+        "personal_data": ({"q": q, "a": put(a, 9, "write to a@example.org")}, PAIR, [9]),
+        "same_beginning": ({"q": [f"query: {text}" for text in q], "a": a}, PAIR, []),
+        "swapped_columns": ({"q": a, "a": [f"{text}?" for text in q]}, PAIR, []),
+    }
+
+
+@pytest.mark.parametrize("code", FIX)
+def test_a_fix_mends_what_its_finding_says_and_the_original_stays(table, texts, tmp_path, code):
+    columns, roles, gone = wrong_tables(texts)[code]
+    before = import_dataset(tmp_path / "old", table(columns), roles, "Mine")
+    assert code in {f.code for f in before.findings}
+    assert FIX[code] in fixes_for(before.findings)
+    rows = load_rows(tmp_path / "old").to_pylist()
+
+    after = apply_fix(tmp_path / "old", tmp_path / "new", code)
+    assert code not in {f.code for f in after.findings}
+    assert load_info(tmp_path / "new") == after
+    mended = load_rows(tmp_path / "new")
+    assert [row["row"] - 2 for row in mended.to_pylist()] == [i for i in range(60) if i not in gone]
+    assert (after.rows, len(after.history)) == (60 - len(gone), 1)
+    assert load_rows(tmp_path / "old").to_pylist() == rows
+    assert (load_info(tmp_path / "old"), before.history) == (before, ())
+    if code != "swapped_columns":  # which can be swapped back
+        with pytest.raises(DataError, match="change nothing"):
+            apply_fix(tmp_path / "new", tmp_path / "again", code)
+        assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("fix", FIXES, ids=lambda fix: fix.code)
+def test_a_fix_leaves_a_good_table_alone(table, texts, fix):
+    roles = {"contradictory_labels": LABELLED, "contradictory_scores": SCORED}.get(fix.code, PAIR)
+    roles = TRIPLET if fix.code.endswith("negative") else roles
+    columns = {"q": texts(60), "a": texts(60, 9), "n": texts(60, 10), "l": ["0", "1"] * 30, "s": ["0", "0.9"] * 30}
+    prepared = prepare(table(columns), roles)
+    assert fix.code not in {f.code for f in check(prepared)}
+    if fix.code != "swapped_columns":  # swapping is always possible, but offered only where columns look swapped
+        with pytest.raises(DataError, match="change nothing"):
+            fix_rows(prepared.data, prepared.format, fix.code)
+
+
+def test_texts_and_scores_are_mended_as_said(table, texts, tmp_path):
+    tables = wrong_tables(texts)
+    for code in ("same_beginning", "swapped_columns", "contradictory_scores"):
+        columns, roles, _ = tables[code]
+        import_dataset(tmp_path / f"{code}-old", table(columns), roles, code)
+        apply_fix(tmp_path / f"{code}-old", tmp_path / code, code)
+    first = load_rows(tmp_path / "same_beginning")["anchor"][0].as_py()
+    assert not first.startswith("query")
+    assert load_rows(tmp_path / "swapped_columns")["anchor"][0].as_py().endswith("?")
+    assert load_info(tmp_path / "swapped_columns").roles == {"anchor": "a", "positive": "q"}
+    mean = load_rows(tmp_path / "contradictory_scores")["score"][8].as_py()
+    assert mean == pytest.approx((8 / 59 + 0.8) / 2)
+
+
+def test_history_grows_and_what_importing_said_is_kept(table, texts, tmp_path):
+    q, a = texts(60), texts(60, 9)
+    q[3], q[5], q[9], a[9] = "", "x", q[8].upper(), a[8]
+    import_dataset(tmp_path / "1", table({"q": q, "a": a}), PAIR, "x")
+    apply_fix(tmp_path / "1", tmp_path / "2", "very_short_texts")
+    info = apply_fix(tmp_path / "2", tmp_path / "3", "near_duplicates")
+    assert info.history == ("1 row left out: very short texts", "1 row left out: near duplicates")
+    assert [f.code for f in info.findings] == ["empty_text"]
+    assert info.dropped == {"anchor is empty": 1}
+
+
+def test_fixes_are_offered_once_each_and_only_where_there_are_any():
+    found = [
+        Finding(code, "info", "") for code in ("near_duplicates", "score_scale", "near_duplicates", "personal_data")
+    ]
+    assert [fix.code for fix in fixes_for(found)] == ["near_duplicates", "personal_data"]
+
+
+def test_what_does_not_fit_or_would_leave_too_little_is_refused(table, texts, tmp_path):
+    triplets = prepare(table({"q": texts(9), "a": texts(9), "n": texts(9, 3)}), TRIPLET)
+    with pytest.raises(DataError, match="no fix 'rm -rf'"):
+        fix_rows(triplets.data, "triplet", "rm -rf")
+    for code in ("swapped_columns", "contradictory_labels", "contradictory_scores"):
+        with pytest.raises(DataError, match="does not fit"):
+            fix_rows(triplets.data, "triplet", code)
+    import_dataset(tmp_path / "d", table({"q": [*texts(2), "a", "b"], "a": texts(4, 9)}), PAIR, "x")
+    with pytest.raises(DataError, match="Only 2 rows can be used"):
+        apply_fix(tmp_path / "d", tmp_path / "e", "very_short_texts")
+    assert not (tmp_path / "e").exists()
+
+
+def test_real_near_duplicates_are_left_out(samples, tmp_path):
+    table = read_table(samples / "banking77.csv")
+    info = import_dataset(tmp_path / "d", table, Roles("question", "topic"), "Bank")
+    count = next(f.count for f in info.findings if f.code == "near_duplicates")
+    assert 10 < count < 30
+    fixed = apply_fix(tmp_path / "d", tmp_path / "e", "near_duplicates")
+    assert fixed.rows == 3000 - count
