@@ -1,4 +1,4 @@
-"""The studio without a browser: ``sentence-studio serve | check | train | search``.
+"""The studio without a browser: ``sentence-studio serve | check | fix | train | search``.
 
 Exit status: 0 when it worked, 2 for something a person can mend, 1 for a bug, 130 after Ctrl-C. What was asked for goes
 to standard output, progress and errors to standard error. torch is imported by ``search`` and the worker only.
@@ -84,7 +84,9 @@ def serve(
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON, JSON Lines, Parquet or Excel.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV, TSV, JSON, JSON Lines, Parquet or Excel, or a zip or gzip with one of them.")
+    ],
     anchor: Anchor = None,
     positive: Positive = None,
     negative: Negative = None,
@@ -109,7 +111,44 @@ def check(
     for reason, count in report["dropped"].items():
         print(f"  dropped  {count}: {reason}")
     for finding in report["findings"]:
-        print(f"  {finding['severity']:<8} {finding['message']}")
+        print(f"  {finding['severity']:<8} {finding['message']} [{finding['code']}]")
+
+
+@app.command()
+def fix(
+    file: Annotated[Path, typer.Argument(help="Table of texts, as for check.")],
+    do: Annotated[
+        list[str], typer.Option(metavar="CODE", help="Code of a finding of check; may be given several times.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="CSV", help="Where the mended rows are written; must not exist.")],
+    anchor: Anchor = None,
+    positive: Positive = None,
+    negative: Negative = None,
+    score: Score = None,
+    label: Label = None,
+    as_json: Json = False,
+) -> None:
+    """Write a mended copy of a table: what findings say is left out, swapped or corrected. The file itself stays."""
+    from studio.data.export import write_csv
+    from studio.data.fix import fix_rows
+    from studio.data.prepare import prepare
+
+    if out.exists():
+        raise DataError(f"{out} is there already.", hint="Choose another name for the mended copy.")
+    prepared = prepare(*_read_table(file, anchor, positive, negative, score, label))
+    data, history = prepared.data, []
+    for code in do:
+        data, done = fix_rows(data, prepared.format, code)
+        history.append(done)
+    try:
+        write_csv(out, data.drop_columns("row"))
+    except OSError as error:
+        raise DataError(f"{out} cannot be written: {error.strerror}.", hint="Choose another place.") from None
+    if as_json:
+        _print_json({"out": str(out), "rows": len(data), "history": history})
+        return
+    print("\n".join(history))
+    print(f"{len(data):,} rows: {out}")
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -131,6 +131,34 @@ def test_check_is_quick_because_torch_is_not_imported(pairs):
     assert done.stdout.splitlines()[-1] == "False"
 
 
+def test_fix_writes_a_mended_copy(table, tmp_path):
+    rows = [
+        *((f"What is number {i} for?", f"For thing {i}.") for i in range(40)),
+        ("what is number 3 for", "For thing 3"),
+        ("Who?", "=a@b.org"),
+    ]
+    file, out = table(("question", "answer"), rows), tmp_path / "out.csv"
+    before = file.read_bytes()
+    assert "near_duplicates" in {f["code"] for f in answer("check", file)["findings"]}
+    said = answer("fix", file, "--do", "near_duplicates", "--do", "swapped_columns", "--out", out)
+    assert said == {
+        "out": str(out),
+        "rows": 41,
+        "history": ["1 row left out: near duplicates", "41 rows changed: anchor and positive were swapped"],
+    }
+    lines = out.read_text(encoding="utf-8").splitlines()
+    assert (lines[0], lines[1], lines[-1]) == (
+        "anchor,positive",
+        "For thing 0.,What is number 0 for?",
+        "'=a@b.org,Who?",
+    )
+    assert file.read_bytes() == before
+    assert "there already" in refused("fix", file, "--do", "near_duplicates", "--out", out)
+    assert "no fix 'magic'" in refused("fix", file, "--do", "magic", "--out", tmp_path / "other.csv")
+    assert "change nothing" in refused("fix", out, "--do", "near_duplicates", "--out", tmp_path / "other.csv")
+    assert not (tmp_path / "other.csv").exists()
+
+
 # bad input
 
 UNREADABLE = {
