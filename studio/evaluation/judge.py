@@ -1,10 +1,15 @@
 """Base against tuned on rows that no training saw."""
 
+import numpy as np
+
 from studio.evaluation.intervals import interval
 from studio.evaluation.measure import Measurement
 from studio.evaluation.result import MetricResult, Verdict
 from studio.evaluation.sentence import COLLAPSED, Facts, advice, outcome_of, verdict_sentence
 from studio.evaluation.task import Task
+
+MOST_EXAMPLES = 10
+"""Queries that a verdict names in each direction."""
 
 
 def judge(task: Task, base: Measurement, tuned: Measurement, facts: Facts, split_note: str) -> Verdict:
@@ -31,4 +36,16 @@ def judge(task: Task, base: Measurement, tuned: Measurement, facts: Facts, split
         heldout_rows=task.rows,
         corpus_size=len(task.retrieval.corpus) if task.retrieval else None,
         split_note=split_note,
+        now_right=_changed(task, base, tuned),
+        now_wrong=_changed(task, tuned, base),
     )
+
+
+def _changed(task: Task, before: Measurement, after: Measurement) -> tuple[str, ...]:
+    """Queries whose first hit is right ``after`` and was not ``before``; those first that were furthest from it."""
+    if task.retrieval is None:
+        return ()
+    right_before, right_after = before.values["accuracy@1"] > 0, after.values["accuracy@1"] > 0
+    changed = np.flatnonzero(right_after & ~right_before)
+    furthest = changed[np.argsort(before.values["mrr@10"][changed], kind="stable")]
+    return tuple(task.retrieval.queries[i] for i in furthest[:MOST_EXAMPLES])

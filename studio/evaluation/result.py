@@ -38,6 +38,10 @@ class Verdict:
     """Texts that each query was searched in; None where nothing is searched."""
     split_note: str
     """How held-out rows were kept apart, one sentence."""
+    now_right: tuple[str, ...] = ()
+    """Some held-out queries whose first hit is right with the tuned model and was wrong with the base."""
+    now_wrong: tuple[str, ...] = ()
+    """Some for which it is the other way round."""
 
     def save(self, path: Path) -> None:
         write_json(path, asdict(self))
@@ -48,4 +52,5 @@ class Verdict:
         if value is None:
             return None
         metrics = tuple(MetricResult(**m) for m in value.pop("metrics"))
-        return cls(**{**value, "advice": tuple(value["advice"]), "metrics": metrics})
+        lists = {name: tuple(value[name]) for name in ("advice", "now_right", "now_wrong")}
+        return cls(**{**value, **lists, "metrics": metrics})

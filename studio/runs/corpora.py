@@ -26,9 +26,6 @@ from studio.runs.workspace import Workspace, remove
 if TYPE_CHECKING:
     from studio.search.result import Comparison
 
-CLOSED_SET = 200
-"""Fewer distinct answers than this, and many more questions: the answers are topics, and the questions are searched."""
-MANY_MORE = 3
 KEPT_CORPORA = 4
 
 
@@ -67,14 +64,13 @@ class Corpora:
     def create_from_dataset(self, owner: str, dataset_id: str, roles: Sequence[str] | None = None) -> CorpusRecord:
         """The distinct texts of a dataset's roles; without ``roles``, those that people would search.
 
-        That is the positives and negatives; for scored and labelled pairs both sides, which are alike; and the
-        anchors where there are few distinct positives (topics) for many anchors.
+        That is the positives and negatives; for scored and labelled pairs both sides, which are alike.
         """
         dataset = self._datasets.get(owner, dataset_id)
         rows = load_rows(dataset.folder)
         texts = [name for name in rows.column_names if name not in ("score", "label", "row")]
         if roles is None:
-            roles = _searchable(rows, texts, dataset.info.format)
+            roles = _searchable(texts, dataset.info.format)
         elif not roles or not set(roles) <= set(texts):
             raise SearchError(f"This dataset has no such texts. It has {', '.join(texts)}.")
         found = pa.concat_tables([rows.select([role, "row"]).rename_columns(["text", "row"]) for role in roles])
@@ -212,13 +208,10 @@ class Corpora:
         )
 
 
-def _searchable(rows: pa.Table, texts: Sequence[str], format: str) -> list[str]:
+def _searchable(texts: Sequence[str], format: str) -> list[str]:
     if format in ("scored_pair", "labelled_pair"):
         return ["anchor", "positive"]
-    answers = [name for name in texts if name != "anchor"]
-    distinct = len(pc.unique(pa.chunked_array([chunk for name in answers for chunk in rows[name].chunks])))
-    closed = distinct < CLOSED_SET and len(pc.unique(rows["anchor"])) > MANY_MORE * distinct
-    return ["anchor"] if closed else answers
+    return [name for name in texts if name != "anchor"]
 
 
 def _distinct(found: pa.Table) -> tuple[pa.Table, int, int]:

@@ -1,5 +1,6 @@
 """What the Search tab shows, as HTML. No Gradio here."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow.compute as pc
@@ -42,15 +43,23 @@ def blank(any_model: bool, model_chosen: bool) -> str:
 
 
 def examples(studio: Any, owner: str, run: Any, corpus: Any, count: int) -> list[str]:
-    """Short texts of the run's dataset to start with: of the other kind than those that are searched."""
+    """Queries to start with: held-out ones that the base model gets wrong and the tuned one right, then other anchors.
+
+    Where the corpus is made of anchors, positives are asked for.
+    """
     try:
         rows = studio.datasets.rows(owner, run.dataset_id, 0, 2000)
     except NotFound:
         return []
     of_anchors = corpus is not None and "anchor texts" in corpus.note
-    words = rows["positive" if of_anchors else "anchor"].to_pylist()
-    short = list(dict.fromkeys(text for text in words if len(text) <= EXAMPLE_LENGTH))
-    return short[:: max(1, len(short) // count)][:count]
+    verdict = studio.runs.verdict(owner, run.id)
+    telling = _short(verdict.now_right) if verdict is not None and not of_anchors else []
+    others = _short(rows["positive" if of_anchors else "anchor"].to_pylist())
+    return list(dict.fromkeys(telling + others[:: max(1, len(others) // count)]))[:count]
+
+
+def _short(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(text for text in texts if len(text) <= EXAMPLE_LENGTH))
 
 
 def longest_column(table: Table) -> str:

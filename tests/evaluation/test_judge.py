@@ -51,3 +51,16 @@ def test_a_model_that_finds_everything_alike_got_worse(scored):
     assert verdict.outcome == "worse"
     assert "equally similar" in verdict.sentence
     assert all(math.isfinite(m.low) for m in verdict.metrics)
+
+
+@pytest.mark.model
+def test_queries_that_changed_sides_are_named_on_the_right_side(static_model, banking):
+    task = make_task(banking, "pair", np.arange(30))
+    base = measure(static_model, task)
+    first = base.values["accuracy@1"]
+    wrong, right = int(np.flatnonzero(first == 0)[0]), int(np.flatnonzero(first == 1)[0])
+    swapped = first.copy()
+    swapped[[wrong, right]] = 1 - first[[wrong, right]]
+    verdict = judge(task, base, Measurement(base.metrics, {**base.values, "accuracy@1": swapped}), FACTS, "")
+    assert verdict.now_right == (task.retrieval.queries[wrong],)
+    assert verdict.now_wrong == (task.retrieval.queries[right],)
