@@ -98,7 +98,14 @@ class TrainConfig(BaseModel):
         unit="batches", ge=1, le=1024,
     )  # fmt: skip
     precision: Literal["auto", "fp32", "bf16", "fp16"] = _setting(
-        "auto", "Precision", "Number format of the computation. Automatic: bf16 on a GPU that has it, fp32 elsewhere."
+        "auto",
+        "Precision",
+        "Number format of the computation. Automatic: bf16 where the GPU or processor has it in hardware, fp32 elsewhere.",
+    )
+    engine: Literal["fast", "stock"] = _setting(
+        "fast",
+        "Engine",
+        "Fast computes no padding and draws cheaper dropout masks where the model allows it; stock is the plain trainer.",
     )
     seed: int = _setting(
         42, "Seed", "Start of all random choices: the same seed gives the same model.", ge=0, le=2**31 - 1

@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from studio.training.callbacks import (
 )
 from studio.training.checkpoints import ASIDE, newest_whole, step_of
 from studio.training.config import TrainConfig, make_config
+from studio.training.engine.fast import fast, fits, has_fast_bf16
 from studio.training.estimate import LIVE_ROWS
 from studio.training.folder import EventWriter, RunFolder
 from studio.training.model import build_model
@@ -85,7 +87,8 @@ def train(
     model = build_model(config)
     model.model_card_data.train_datasets = [{"name": info.name}]
     check_room(folder, model)
-    precision = choose_precision(config, model.device)
+    engine = choose_engine(config, model)
+    precision = choose_precision(config, model.device, engine)
     task = make_task(data, info.format, rows.heldout, rows.split.shared)
     live_rows = draw(rows.heldout, config.seed)
     live = make_task(data, info.format, live_rows, rows.split.shared, LIVE_ROWS)
@@ -107,12 +110,13 @@ def train(
         heldout_rows=task.rows,
         device=name_device(model.device),
         precision=precision,
+        engine=engine,
         primary=task.primary,
         base={name: base.metrics.get(name) for name in task.metric_ids},
     )
     watch.look()
 
-    arguments = training_arguments(folder, config, rows, precision, model.device)
+    arguments = training_arguments(folder, config, rows, precision, model.device, engine)
     reporter = Events(events, task.metric_ids, looks(rows.steps, config.evaluations), len(rows.train), judging_s)
     fingerprint = fingerprint_of(folder)
     trainer = SentenceTransformerTrainer(
@@ -132,12 +136,13 @@ def train(
     checkpoint = find_checkpoint(folder, fingerprint, events)
 
     events.write("phase", phase="training")
-    if checkpoint is None and config.evaluations > 0:
-        trainer.evaluate()
-    watch.look()
-    if watch.keep and checkpoint is None:
-        raise Cancelled("Stopped before the first step: there was nothing to keep.")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with fast(model, precision == "bf16") if engine == "fast" else nullcontext():
+        if checkpoint is None and config.evaluations > 0:
+            trainer.evaluate()
+        watch.look()
+        if watch.keep and checkpoint is None:
+            raise Cancelled("Stopped before the first step: there was nothing to keep.")
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if not all(torch.isfinite(p).all() for p in model.parameters()):
         raise ConfigError(
             "The weights stopped being numbers in the last steps: the model is lost.",
@@ -157,9 +162,10 @@ def load(folder: RunFolder) -> tuple[TrainConfig, DatasetInfo, pa.Table]:
 
 
 def training_arguments(
-    folder: RunFolder, config: TrainConfig, rows: RowPlan, precision: str, device: torch.device
+    folder: RunFolder, config: TrainConfig, rows: RowPlan, precision: str, device: torch.device, engine: str
 ) -> SentenceTransformerTrainingArguments:
     """The config in the Trainer's words."""
+    # The fast engine sets bf16 up itself: for the transformer alone, so that the loss is computed in fp32.
     return SentenceTransformerTrainingArguments(
         output_dir=str(folder.checkpoints / ASIDE),
         num_train_epochs=config.epochs,
@@ -171,7 +177,7 @@ def training_arguments(
         warmup_steps=math.ceil(config.warmup_ratio * rows.steps),
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
-        bf16=precision == "bf16",
+        bf16=precision == "bf16" and engine == "stock",
         fp16=precision == "fp16",
         seed=config.seed,
         data_seed=config.seed,
@@ -195,10 +201,17 @@ def looks(steps: int, evaluations: int) -> frozenset[int]:
     return frozenset(max(1, round(steps * i / evaluations)) for i in range(1, evaluations + 1)) | {steps}
 
 
-def choose_precision(config: TrainConfig, device: torch.device) -> str:
+def choose_engine(config: TrainConfig, model: SentenceTransformer) -> str:
+    """``fast`` where the config wants it and the model allows it, else ``stock``."""
+    return "fast" if config.engine == "fast" and fits(model) else "stock"
+
+
+def choose_precision(config: TrainConfig, device: torch.device, engine: str) -> str:
     """The number format of the computation on this device. Raises ConfigError where it has not got it."""
     if config.precision == "auto":
-        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+        if device.type == "cuda":
+            return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        return "bf16" if engine == "fast" and has_fast_bf16() else "fp32"
     if config.precision == "fp16" and device.type == "cpu":
         raise ConfigError("fp16 does not train on a processor.", hint="Choose automatic, fp32 or bf16.")
     if config.precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():

@@ -5,11 +5,12 @@ import torch
 
 from studio.errors import ConfigError
 from studio.training.config import FIELDS, make_config
+from studio.training.engine.fast import has_fast_bf16
 from studio.training.folder import RunFolder
 from studio.training.model import build_model
 from studio.training.objective import batch_sampler, build_loss
 from studio.training.rows import plan_rows
-from studio.training.train import choose_precision, looks, training_arguments
+from studio.training.train import choose_engine, choose_precision, looks, training_arguments
 
 pytestmark = pytest.mark.model
 CPU = torch.device("cpu")
@@ -29,7 +30,10 @@ def seen(dataset, tiny_model, tmp_path):
         rows = plan_rows(data, config)
         if part == "rows":
             return rows
-        return training_arguments(RunFolder(tmp_path), config, rows, choose_precision(config, CPU), CPU)
+        if part == "engine":
+            return choose_engine(config, build_model(config))
+        engine = config.engine
+        return training_arguments(RunFolder(tmp_path), config, rows, choose_precision(config, CPU, engine), CPU, engine)
 
     return look
 
@@ -112,11 +116,19 @@ def warmup_ratio(seen):
 
 
 def precision(seen):
-    arguments = seen("arguments", precision="bf16")
+    stock = {"engine": "stock"}
+    arguments = seen("arguments", precision="bf16", **stock)
     assert (arguments.bf16, arguments.fp16) == (True, False)
-    assert not seen("arguments", precision="auto").bf16
+    assert not seen("arguments", precision="auto", **stock).bf16
+    assert not seen("arguments", precision="bf16").bf16  # the engine does it, for the transformer alone
+    chosen = [choose_precision(make_config({"precision": name}), CPU, "fast") for name in ("bf16", "fp32", "auto")]
+    assert chosen == ["bf16", "fp32", "bf16" if has_fast_bf16() else "fp32"]
     with pytest.raises(ConfigError, match="fp16"):
         seen("arguments", precision="fp16")
+
+
+def engine(seen):
+    assert [seen("engine", engine=name) for name in ("fast", "stock")] == ["fast", "stock"]
 
 
 def seed(seen):
@@ -145,6 +157,7 @@ EFFECTS = {
     "max_grad_norm": argument("max_grad_norm", "max_grad_norm", 0.5),
     "gradient_accumulation_steps": argument("gradient_accumulation_steps", "gradient_accumulation_steps", 4),
     "precision": precision,
+    "engine": engine,
     "seed": seed,
 }
 
