@@ -10,7 +10,7 @@ import gradio as gr
 from studio.data.read import sheet_names
 from studio.data.table import Dialect, Roles
 from studio.errors import DataError
-from studio.ui import dataview, html
+from studio.ui import dataview, fixes, html
 from studio.ui.datainputs import (
     AUTO,
     DELIMITERS,
@@ -56,6 +56,7 @@ class DataTab:
     label: gr.Dropdown
     format_line: gr.HTML
     report: gr.HTML
+    fixes: fixes.FixButtons
     rows_panel: gr.Column
     rows: gr.HTML
     offset: gr.State
@@ -85,7 +86,15 @@ class DataTab:
     @property
     def panels(self) -> list[Any]:
         """Outputs of :meth:`_panels`."""
-        return [self.upload_panel, self.rows_panel, self.save_row, self.proceed_row, self.delete_row, self.empty]
+        return [
+            self.upload_panel,
+            self.rows_panel,
+            self.save_row,
+            self.proceed_row,
+            self.fixes.row,
+            self.delete_row,
+            self.empty,
+        ]
 
     @property
     def page_of_rows(self) -> list[Any]:
@@ -95,7 +104,7 @@ class DataTab:
     @property
     def outputs(self) -> list[Any]:
         """Outputs of :meth:`show`: a kept dataset, or nothing chosen."""
-        return [self.chosen, self.report, *self.page_of_rows, *self.panels]
+        return [self.chosen, self.report, *self.fixes.outputs, *self.page_of_rows, *self.panels]
 
     @property
     def upload_outputs(self) -> list[Any]:
@@ -114,7 +123,7 @@ class DataTab:
     def _panels(view: str) -> tuple[Any, ...]:
         """``view``: ``upload``, ``dataset`` or ``nothing``."""
         upload, dataset = view == "upload", view == "dataset"
-        shown = (upload, upload or dataset, upload, dataset, False, not (upload or dataset))
+        shown = (upload, upload or dataset, upload, dataset, dataset, False, not (upload or dataset))
         return tuple(gr.update(visible=visible) for visible in shown)
 
     def _page(self, rows: Any, offset: int, total: int) -> tuple[Any, ...]:
@@ -138,12 +147,13 @@ class DataTab:
         known = {record.id: record for record in records}
         if dataset_id not in known:
             update = gr.update(choices=choices, value=None)
-            return update, "", *self._page(None, 0, 0), *self._panels("nothing")
+            return update, "", *self.fixes.show(()), *self._page(None, 0, 0), *self._panels("nothing")
         record = known[dataset_id]
         rows = self.shell.studio.datasets.rows(owner, dataset_id, 0, dataview.LENGTH_ROWS)
         update = gr.update(choices=choices, value=dataset_id)
         page = self._page(rows.slice(0, PAGE_ROWS), 0, record.info.rows)
-        return update, dataview.dataset_report(record, rows), *page, *self._panels("dataset")
+        report = dataview.dataset_report(record, rows)
+        return update, report, *self.fixes.show(record.info.findings), *page, *self._panels("dataset")
 
     def turn(self, step: int) -> Callable:
         """A handler that turns the preview by ``step`` pages."""
@@ -165,6 +175,15 @@ class DataTab:
             return self._page(None if data is None else data.slice(at, PAGE_ROWS), at, total)
 
         return turned
+
+    def mend(self, code: str) -> Callable:
+        """A handler that makes a new version of the dataset and shows that."""
+
+        def mended(dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
+            record = self.shell.studio.datasets.fix(owner_of(request), dataset_id, code)
+            return record.id, *self.show(record.id, request)
+
+        return mended
 
     def remove(self, dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
         self.shell.studio.datasets.delete(owner_of(request), dataset_id)
@@ -291,6 +310,9 @@ class DataTab:
             [shell.dataset, self.upload_id, self.file, *self.outputs], self.notice,
         )  # fmt: skip
         remember(chosen, dataset=shell.dataset)
+        for code, button in self.fixes.buttons.items():
+            mended = on(button.click, self.mend(code), [shell.dataset], [shell.dataset, *self.outputs], self.notice)
+            remember(mended, dataset=shell.dataset)
         on(self.delete.click, lambda: gr.update(visible=True), [], [self.delete_row], self.notice)
         on(self.keep.click, lambda: gr.update(visible=False), [], [self.delete_row], self.notice)
         removed = on(self.really.click, self.remove, [shell.dataset], [shell.dataset, *self.outputs], self.notice)
@@ -302,7 +324,7 @@ def build(shell: Shell) -> DataTab:
     markup(html.heading("Data", "One row is one example. The order of the columns and their names do not matter."))
     with gr.Row(elem_id="data-sources", equal_height=True):
         with gr.Column(scale=3, min_width=300):
-            markup(html.section("Upload a table", "CSV, TSV, JSONL, JSON, Parquet or Excel."))
+            markup(html.section("Upload a table", "CSV, TSV, JSONL, JSON, Parquet or Excel, or a zip or gz of one."))
             file = gr.File(
                 label="Table", show_label=False,
                 file_types=FILE_TYPES, height=130, elem_classes="upload", elem_id="data-upload",
@@ -341,6 +363,7 @@ def build(shell: Shell) -> DataTab:
             label = role_widget("label")
         format_line = markup(elem_id="data-format")
     report = markup(elem_id="data-report")
+    fix_buttons = fixes.build()
     with gr.Column(visible=False, elem_id="data-rows-panel") as rows_panel:
         markup(html.section("The rows as training will see them"))
         rows = markup(elem_id="data-rows")
@@ -365,7 +388,7 @@ def build(shell: Shell) -> DataTab:
     return DataTab(
         shell=shell, file=file, chosen=chosen, upload_id=gr.State(""), upload_panel=upload_panel, dialect_line=dialect_line,
         encoding=encoding, delimiter=delimiter, quote=quote, header=header, sheet=sheet, anchor=anchor, positive=positive,
-        negatives=negatives, score=score, label=label, format_line=format_line, report=report, rows_panel=rows_panel,
+        negatives=negatives, score=score, label=label, format_line=format_line, report=report, fixes=fix_buttons, rows_panel=rows_panel,
         rows=rows, offset=gr.State(0), earlier=earlier, later=later, where=where, name=name, save=save, save_row=save_row,
         proceed_row=proceed_row, proceed=proceed, delete=delete, delete_row=delete_row, really=really, keep=keep,
         empty=empty, notice=notice,

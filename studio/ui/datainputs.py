@@ -5,7 +5,7 @@ import gradio as gr
 from studio.catalog.formats import ROLES
 from studio.data.table import Dialect, Roles
 
-FILE_TYPES = [".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx"]
+FILE_TYPES = [".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ".zip", ".gz"]
 AUTO = ""
 """Value of a dropdown that leaves a choice to the reader."""
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252", "iso8859-15", "cp1250", "cp1251", "gb18030", "shift_jis")

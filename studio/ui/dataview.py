@@ -101,7 +101,9 @@ def dataset_report(record: Any, rows: pa.Table) -> str:
     columns = "".join(
         f"<li>{html.text(role_label(role))}: {html.text(column)}</li>" for role, column in info.roles.items()
     )
-    source = f'<p class="fine">From {html.text(info.file_name)}</p><ul class="columns">{columns}</ul>'
+    done = "".join(f"<li>{html.text(line)}</li>" for line in info.history)
+    history = f'<p class="fine">Done since it was imported</p><ul class="columns">{done}</ul>' if done else ""
+    source = f'{history}<p class="fine">From {html.text(info.file_name)}</p><ul class="columns">{columns}</ul>'
     return _report(facts, html.findings(info.findings) + source, length_figure(rows))
 
 

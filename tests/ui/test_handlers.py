@@ -2,6 +2,7 @@ import logging
 
 import pytest
 
+from studio.data.table import Roles
 from studio.errors import DataError
 from studio.training.config import TrainConfig
 from studio.ui import form
@@ -78,8 +79,6 @@ def test_the_same_column_for_two_roles_is_refused_in_words(tabs, staged, request
 
 @pytest.fixture
 def dataset(tabs, staged, request_double, studio):
-    from studio.data.table import Roles
-
     upload_id = tabs["data"].bring(staged("pairs.csv", PAIRS), request_double)[0]
     return tabs["data"].keep_upload("local", upload_id, "My pairs", Roles("question", "answer"), None)
 
@@ -136,3 +135,25 @@ def test_a_dataset_that_is_gone_shows_what_to_do(tabs, request_double):
 def test_deleting_a_dataset_empties_the_page(tabs, dataset, request_double, studio):
     tabs["data"].remove(dataset.id, request_double)
     assert dataset.id not in {d.id for d in studio.datasets.list("local")}
+
+
+def test_fixes_are_offered_for_what_is_wrong_and_make_a_new_version(tabs, staged, request_double, studio):
+    data = tabs["data"]
+    content = PAIRS + "Who?;Write to ada@example.org\n"
+    upload_id = data.bring(staged("pairs.csv", content), request_double)[0]
+    kept = data.keep_upload("local", upload_id, "Mine", Roles("question", "answer"), None)
+
+    def offered(dataset_id):
+        shown = dict(zip(map(id, data.outputs), data.show(dataset_id, request_double), strict=True))
+        return {code for code, button in data.fixes.buttons.items() if shown[id(button)]["visible"]}, shown
+
+    codes, _ = offered(kept.id)
+    assert "personal_data" in codes
+    assert "contradictory_labels" not in codes
+    new_id, *_ = data.mend("personal_data")(kept.id, request_double)
+    codes, shown = offered(new_id)
+    assert "personal_data" not in codes
+    assert "1 row left out: personal data" in shown[id(data.report)]
+    assert studio.datasets.get("local", new_id).info.rows == 60
+    assert studio.datasets.get("local", kept.id).info.rows == 61
+    assert offered("")[0] == set()
