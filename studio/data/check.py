@@ -59,10 +59,14 @@ class FileReport:
 
 
 def inspect_file(
-    path: Path, roles: Roles | None = None, name: str | None = None, dialect: Dialect | None = None
+    path: Path,
+    roles: Roles | None = None,
+    name: str | None = None,
+    dialect: Dialect | None = None,
+    measure: Measure | None = None,
 ) -> FileReport:
     """Read a file, guess roles unless given, prepare and check. Raises DataError only when it cannot be read."""
-    return inspect_table(read_table(path, name=name, dialect=dialect), roles)
+    return inspect_table(read_table(path, name=name, dialect=dialect), roles, measure)
 
 
 def inspect_table(table: Table, roles: Roles | None = None, measure: Measure | None = None) -> FileReport:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from studio.data.check import check
+from studio.data.check import Measure, check
 from studio.data.prepare import prepare
 from studio.data.table import Finding, Roles, Table
 from studio.errors import DataError
@@ -48,14 +48,16 @@ def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo) -> None:
     write_json(folder / "dataset.json", asdict(info))
 
 
-def import_dataset(folder: Path, table: Table, roles: Roles, name: str) -> DatasetInfo:
+def import_dataset(folder: Path, table: Table, roles: Roles, name: str, measure: Measure | None = None) -> DatasetInfo:
     """Prepare and check a table and write it as a dataset into ``folder``; nothing is written when it cannot be used.
+
+    ``measure``: counts tokens, so that texts that will be cut off are among the findings.
 
     Raises:
         DataError: as :func:`studio.data.prepare.prepare`, or a finding of severity ``error``.
     """
     prepared = prepare(table, roles)
-    findings = check(prepared, table)
+    findings = check(prepared, table, measure(prepared.data) if measure else None)
     problem = next((finding for finding in findings if finding.severity == "error"), None)
     if problem:
         raise DataError(problem.message)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from studio.data.check import check, sort_findings
+from studio.data.check import Measure, check, sort_findings
 from studio.data.dataset import DatasetInfo, load_info, load_rows, save_dataset
 from studio.data.findings import BROKEN, contradictions, pair_numbers, same_text, too_short
 from studio.data.near import near_duplicates
@@ -168,7 +168,9 @@ def fix_rows(data: pa.Table, format: str, code: str) -> tuple[pa.Table, str]:
     return fixed.combine_chunks(), fix.done.format(rows=count(changed))
 
 
-def apply_fix(source: Path, target: Path, code: str, name: str | None = None) -> DatasetInfo:
+def apply_fix(
+    source: Path, target: Path, code: str, name: str | None = None, measure: Measure | None = None
+) -> DatasetInfo:
     """Write a mended copy of the dataset in ``source`` into ``target``; its history says what was done.
 
     Raises:
@@ -176,7 +178,7 @@ def apply_fix(source: Path, target: Path, code: str, name: str | None = None) ->
     """
     info = load_info(source)
     data, done = fix_rows(load_rows(source), info.format, code)
-    found = check(Prepared(data, info.format, {}, info.score_scale))
+    found = check(Prepared(data, info.format, {}, info.score_scale), None, measure(data) if measure else None)
     problem = next((finding for finding in found if finding.severity == "error"), None)
     if problem:
         raise DataError(f"After '{FIX[code].label}': {problem.message}")

@@ -85,8 +85,9 @@ class Datasets:
     ) -> "FileReport":
         """What the upload is and what is wrong with it; ``roles`` None: they are guessed."""
         from studio.data.check import inspect_table
+        from studio.training.estimate import row_lengths
 
-        return inspect_table(self.table(owner, upload_id, dialect), roles)
+        return inspect_table(self.table(owner, upload_id, dialect), roles, row_lengths)
 
     def upload(self, owner: str, upload_id: str) -> UploadRecord:
         return self._upload(self._store.get(UPLOADS, owner, upload_id))
@@ -134,11 +135,12 @@ class Datasets:
             DataError: no such fix, nothing to mend, or too little left.
         """
         from studio.data.fix import apply_fix
+        from studio.training.estimate import row_lengths
 
         record = self.get(owner, dataset_id)
         name = display_name(f"{_VERSION.sub('', record.name)} (version {len(record.info.history) + 2})", record.name)
         size_mb = sum(path.stat().st_size for path in record.folder.iterdir()) / 1e6
-        return self._add(owner, name, size_mb, lambda folder: apply_fix(record.folder, folder, code, name))
+        return self._add(owner, name, size_mb, lambda folder: apply_fix(record.folder, folder, code, name, row_lengths))
 
     def delete(self, owner: str, dataset_id: str) -> None:
         """Remove a dataset. Runs made from it keep their copy."""
@@ -149,10 +151,10 @@ class Datasets:
 
     def _import(self, owner: str, table: Table, roles: Roles, name: str) -> DatasetRecord:
         from studio.data.dataset import import_dataset
+        from studio.training.estimate import row_lengths
 
-        return self._add(
-            owner, name, table.data.nbytes / 1e6, lambda folder: import_dataset(folder, table, roles, name)
-        )
+        size_mb = table.data.nbytes / 1e6
+        return self._add(owner, name, size_mb, lambda folder: import_dataset(folder, table, roles, name, row_lengths))
 
     def _add(self, owner: str, name: str, size_mb: float, write: Callable[[Path], object]) -> DatasetRecord:
         """A dataset that ``write`` makes in a folder; nothing is left when it fails."""

@@ -13,7 +13,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from studio.catalog.models import DEFAULT_MODEL
+from studio.data.cut import TokenLengths
 from studio.data.dataset import DatasetInfo
+from studio.data.rows import text_columns
 from studio.training.bases import Base, Limits, limits, resolve_base
 from studio.training.config import TrainConfig
 from studio.training.rows import RowPlan, plan_rows
@@ -101,6 +104,17 @@ def token_lengths(base: Base, data: pa.Table) -> np.ndarray | None:
     return np.concatenate(list(_lengths_by_column(known.tokenizer, data).values()))
 
 
+def row_lengths(data: pa.Table, base_model: str = DEFAULT_MODEL) -> TokenLengths | None:
+    """For the data check: tokens of the longest text of each row in a sample of the rows; None as above."""
+    base = resolve_base(base_model)
+    known = limits(base)
+    if known.tokenizer is None or known.max_tokens is None or not len(data):
+        return None
+    data = _sample(data)
+    longest = np.maximum.reduce(list(_lengths_by_column(known.tokenizer, data).values()))
+    return TokenLengths(base.label, known.max_tokens, longest, data["row"].to_numpy(), known.position_limit)
+
+
 @lru_cache(maxsize=1)
 def matmul_gflops() -> float:
     """Speed of this machine in single precision; about 0.1 s the first time."""
@@ -114,11 +128,17 @@ def matmul_gflops() -> float:
     return 2 * 768**3 / best / 1e9
 
 
+def _sample(data: pa.Table) -> pa.Table:
+    """At most SAMPLE_ROWS rows, in their order."""
+    if len(data) <= SAMPLE_ROWS:
+        return data
+    return data.take(np.sort(np.random.default_rng(0).choice(len(data), SAMPLE_ROWS, replace=False)))
+
+
 def _lengths_by_column(tokenizer: Path, data: pa.Table) -> dict[str, np.ndarray]:
     """Column -> tokens of its texts, for the same sample of at most SAMPLE_ROWS rows."""
-    texts = [name for name in data.column_names if name not in ("score", "label", "row")]
-    if len(data) > SAMPLE_ROWS:
-        data = data.take(np.sort(np.random.default_rng(0).choice(len(data), SAMPLE_ROWS, replace=False)))
+    texts = text_columns(data)
+    data = _sample(data)
     encoder = _tokenizer(tokenizer, tokenizer.stat().st_mtime_ns)
     return {
         name: np.array([len(e.ids) for e in encoder.encode_batch_fast(data[name].to_pylist())], dtype=np.int64)
