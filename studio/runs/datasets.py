@@ -89,6 +89,16 @@ class Datasets:
 
         return inspect_table(self.table(owner, upload_id, dialect), roles, row_lengths)
 
+    def left_out(
+        self, owner: str, upload_id: str, roles: Roles | None = None, dialect: Dialect | None = None
+    ) -> pa.Table:
+        """Rows of an upload that were skipped or mended, or would not be trained on, with reasons (see data/export.py)."""
+        from studio.data.export import left_out
+        from studio.data.prepare import prepare
+
+        table = self.table(owner, upload_id, dialect)
+        return left_out(table, prepare(table, roles) if roles is not None and roles.format else None)
+
     def upload(self, owner: str, upload_id: str) -> UploadRecord:
         return self._upload(self._store.get(UPLOADS, owner, upload_id))
 

@@ -238,7 +238,7 @@ class DataTab:
             gr.update(choices=one, value=chosen.score or AUTO),
             gr.update(choices=one, value=chosen.label or AUTO),
             dataview.format_line(chosen),
-            dataview.upload_report(report),
+            dataview.upload_report(report, upload_id),
             *self._page(None if data is None else data.slice(0, PAGE_ROWS), 0, total),
             gr.update(interactive=data is not None and all(f.severity != "error" for f in report.findings)),
         )

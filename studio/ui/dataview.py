@@ -1,6 +1,7 @@
 """What the Data tab shows of a table or dataset, as HTML. No Gradio here."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pyarrow as pa
@@ -69,7 +70,26 @@ def format_line(roles: Roles) -> str:
     return f'<p class="format"><b>{html.text(kind.label)}</b> {html.text(kind.help)}</p>'
 
 
-def upload_report(report: Any) -> str:
+def left_out_link(report: Any, upload_id: str) -> str:
+    """A download of the rows that were skipped, mended or left out; "" when there are none."""
+    table, dialect = report.table, report.table.dialect
+    dropped = 0 if report.prepared is None else sum(map(len, report.prepared.dropped.values()))
+    if not (table.skipped or table.repaired or dropped):
+        return ""
+    asked: list[tuple[str, str]] = [
+        ("encoding", dialect.encoding or ""),
+        ("delimiter", dialect.delimiter or ""),
+        ("quote", "" if dialect.kind != "csv" else dialect.quote or "none"),
+        ("header", "" if dialect.header is None else "yes" if dialect.header else "no"),
+        ("sheet", dialect.sheet or ""),
+    ]
+    if report.prepared is not None:
+        asked += [(role.split("_")[0], column) for role, column in report.roles.columns.items()]
+    href = f"/download/uploads/{upload_id}/left-out.csv?{urlencode([pair for pair in asked if pair[1]])}"
+    return f'<p class="fine"><a href="{html.text(href)}" download>Download the rows that were left out or mended, with reasons</a></p>'
+
+
+def upload_report(report: Any, upload_id: str) -> str:
     """Counts, findings and text lengths of an upload."""
     table, prepared = report.table, report.prepared
     read = len(table.data)
@@ -85,7 +105,7 @@ def upload_report(report: Any) -> str:
         ("Unreadable", f"{len(table.skipped):,}", "Rows that do not fit the table's form and could not be read."),
     )
     lengths = "" if prepared is None else length_figure(prepared.data)
-    return _report(facts, html.findings(report.findings), lengths)
+    return _report(facts, html.findings(report.findings) + left_out_link(report, upload_id), lengths)
 
 
 def dataset_report(record: Any, rows: pa.Table) -> str:

@@ -16,8 +16,11 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
+from starlette.background import BackgroundTask
 
+from studio.data.export import write_csv
 from studio.errors import NotFound, StudioError
+from studio.ui.datainputs import dialect_of, roles_of
 from studio.ui.handlers import owner_of, report_bug
 from studio.ui.records import run_detail, run_row
 from studio.ui.theme import SCRIPTS, STATIC
@@ -81,6 +84,26 @@ def add_routes(app: FastAPI, studio: Any) -> None:
         body = json.dumps(record.config.model_dump(), indent=1)
         disposition = f'attachment; filename="{file_name(record.name)}.config.json"'
         return Response(body, media_type="application/json", headers={"content-disposition": disposition})
+
+    @app.get("/download/uploads/{upload_id}/left-out.csv")
+    def download_left_out(upload_id: str, request: Request) -> FileResponse:
+        """How the file is read and its roles are in the query, as dataview.left_out_link puts them there."""
+        asked = request.query_params
+        dialect = dialect_of(*(asked.get(name, "") for name in ("encoding", "delimiter", "quote", "header", "sheet")))
+        roles = roles_of(
+            *(asked.get(name, "") for name in ("anchor", "positive")),
+            asked.getlist("negative"),
+            *(asked.get(name, "") for name in ("score", "label")),
+        )
+        rows = studio.datasets.left_out(owner_of(request), upload_id, roles, dialect)
+        path = studio.workspace.tmp / f"left-out-{secrets.token_hex(8)}.csv"
+        write_csv(path, rows)
+        return FileResponse(
+            path,
+            media_type="text/csv",
+            filename="left-out.csv",
+            background=BackgroundTask(path.unlink, missing_ok=True),
+        )
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:

@@ -1,4 +1,6 @@
+import html
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -52,7 +54,7 @@ def test_there_is_no_page_about_the_interface(client, path):
     [
         ("GET", "/api/runs/nosuch"), ("GET", "/api/runs/nosuch/feed"), ("GET", "/api/runs/nosuch/log"),
         ("POST", "/api/runs/nosuch/stop"), ("POST", "/api/runs/nosuch/resume"), ("DELETE", "/api/runs/nosuch"),
-        ("GET", "/download/runs/nosuch.zip"), ("GET", "/download/runs/nosuch/config.json"),
+        ("GET", "/download/uploads/nosuch/left-out.csv"), ("GET", "/download/runs/nosuch.zip"), ("GET", "/download/runs/nosuch/config.json"),
     ],
 )  # fmt: skip
 def test_a_run_that_is_not_there_is_said_in_words(client, method, path):
@@ -123,3 +125,28 @@ def test_addresses_can_be_opened():
 
 def test_settings_name_hosts():
     assert Settings(allowed_hosts="a.example, b.example").allowed_hosts.split(",")[0] == "a.example"
+
+
+def test_rows_left_out_can_be_downloaded_as_the_page_offers_them(client, studio, tabs, staged, request_double):
+    content = (
+        "question;answer;n\n" + "".join(f"What is {i}?;It is {i}.;no {i}\n" for i in range(60)) + ";=1+1;x\na;b;c;d;e\n"
+    )
+    data = tabs["data"]
+    result = data.bring(staged("holes.csv", content), request_double)
+    view = dict(zip(map(id, data.upload_outputs), result[7:], strict=False))
+    link = html.unescape(re.search(r'href="(/download/uploads/[^"]+)"', view[id(data.report)])[1])
+    answer = client.get(link)
+    assert answer.status_code == 200, answer.text
+    lines = answer.text.splitlines()
+    assert lines[0].startswith("row,what,reason,question,answer")
+    assert lines[1].startswith("62,left out,anchor is empty,,'=1+1")
+    assert lines[2].startswith("63,skipped,has 5 cells instead of 3")
+    assert len(lines) == 3
+    assert not list(studio.workspace.tmp.glob("left-out*"))
+
+
+def test_a_table_without_holes_offers_no_such_download(tabs, staged, request_double):
+    content = "question;answer\n" + "".join(f"What is {i}?;It is {i}.\n" for i in range(60))
+    assert not any(
+        "left-out.csv" in str(part) for part in tabs["data"].bring(staged("whole.csv", content), request_double)
+    )
