@@ -1,7 +1,8 @@
 """How long a training will take and what it needs, before it is started. No torch.
 
 Steps are exact. Time is a cost model: floating-point operations of the model for the tokens that will be computed,
-padding included, over the speed that this machine shows in a short matrix product. Say 'about' with it.
+padding included where the stock engine computes it, over the speed that this machine shows in a short matrix product.
+Say 'about' with it.
 """
 
 import os
@@ -29,12 +30,17 @@ LIVE_ROWS = 1000
 # Measured on two x86 cores with MiniLM (batch 32) and WordLlama; other programs on them change the time severalfold.
 STARTUP_S = 10.0
 EFFICIENCY_TRAIN = 0.72
-"""Share of the matrix product's speed that a training step reaches."""
+"""Share of the matrix product's speed that a stock training step reaches."""
+EFFICIENCY_FAST = {"fp32": 0.4, "bf16": 0.6}
+"""The same for a step of the fast engine on a processor, by number format."""
+FAST_STEP_S = 0.2
+"""What a step of the fast engine takes besides."""
 EFFICIENCY_ENCODE = 0.6
 OPTIMIZER_S_PER_M = 1.2e-3
 """Adam, seconds a step and million parameters."""
 STATIC_S_PER_TOKEN = 1.5e-6
 STEP_S = 0.004
+PROBE_EVERY_S = 20.0
 GPU_GFLOPS = 10_000.0
 """A guess: nothing is measured on a GPU beforehand."""
 
@@ -115,9 +121,22 @@ def row_lengths(data: pa.Table, base_model: str = DEFAULT_MODEL) -> TokenLengths
     return TokenLengths(base.label, known.max_tokens, longest, data["row"].to_numpy(), known.position_limit)
 
 
-@lru_cache(maxsize=1)
+_probed: list[tuple[float, float]] = []
+"""(when, GFLOP/s) of the probes of this process."""
+
+
 def matmul_gflops() -> float:
-    """Speed of this machine in single precision; about 0.1 s the first time."""
+    """Speed of this machine in single precision: the best of the probes so far, one at most every PROBE_EVERY_S.
+
+    A probe takes about 0.1 s, and is slow where something else computes in that moment: hence the best.
+    """
+    now = time.monotonic()
+    if not _probed or now - _probed[-1][0] > PROBE_EVERY_S:
+        _probed.append((now, _probe()))
+    return max(gflops for _, gflops in _probed)
+
+
+def _probe() -> float:
     a = np.random.default_rng(0).standard_normal((768, 768), dtype=np.float32)
     best = float("inf")
     until = time.perf_counter() + 0.1
@@ -126,13 +145,6 @@ def matmul_gflops() -> float:
         a @ a
         best = min(best, time.perf_counter() - start)
     return 2 * 768**3 / best / 1e9
-
-
-def _sample(data: pa.Table) -> pa.Table:
-    """At most SAMPLE_ROWS rows, in their order."""
-    if len(data) <= SAMPLE_ROWS:
-        return data
-    return data.take(np.sort(np.random.default_rng(0).choice(len(data), SAMPLE_ROWS, replace=False)))
 
 
 def _lengths_by_column(tokenizer: Path, data: pa.Table) -> dict[str, np.ndarray]:
@@ -176,21 +188,24 @@ def _transformer_cost(
     known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray], gflops: float
 ) -> float:
     """Seconds of all steps and looks at the held-out rows."""
+    fast = config.engine == "fast" and not _has_gpu()
     anchor, *others = lengths.values()
     train_rows = min(len(rows.train) * config.epochs, rows.steps * rows.batch_size * config.gradient_accumulation_steps)
     forward = 0.0  # operations of a training row's forward pass
     for columns in ([anchor], others):
-        length = _padded(columns, rows.batch_size)
+        length = float(np.mean(columns)) if fast else _padded(columns, rows.batch_size)
         forward += _forward_flop(known, length * len(columns), length)
     times = 4 if config.loss.startswith("Cached") else 3  # backward costs twice the forward; cached computes it twice
-    train = times * forward * train_rows / (gflops * 1e9 * EFFICIENCY_TRAIN)
+    efficiency = EFFICIENCY_FAST[_fast_precision(config)] if fast else EFFICIENCY_TRAIN
+    train = times * forward * train_rows / (gflops * 1e9 * efficiency)
     mean = float(np.mean(np.concatenate(list(lengths.values()))))
     encode_row = _forward_flop(known, mean * len(lengths), mean) / (gflops * 1e9 * EFFICIENCY_ENCODE)
     loss_row = forward / (gflops * 1e9 * EFFICIENCY_ENCODE)
     live = min(len(rows.heldout), LIVE_ROWS)
     judging = 2 * len(rows.heldout) * encode_row + (config.evaluations + 1) * live * loss_row
     judging += config.evaluations * live * encode_row
-    return train + judging + rows.steps * (STEP_S + OPTIMIZER_S_PER_M * known.parameters_m)
+    step = (FAST_STEP_S if fast else STEP_S) + OPTIMIZER_S_PER_M * known.parameters_m
+    return train + judging + rows.steps * step
 
 
 def _static_cost(
@@ -213,11 +228,30 @@ def _memory_mb(known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[
     portion = (
         min(config.mini_batch_size or 32, rows.batch_size) if config.loss.startswith("Cached") else rows.batch_size
     )
-    length = _padded(list(lengths.values()), rows.batch_size)
+    fast = config.engine == "fast" and not _has_gpu()
+    columns = list(lengths.values())
+    length = float(np.mean(columns)) if fast else _padded(columns, rows.batch_size)
     heads = max(1, known.hidden_size // 64)
     tokens = portion * len(lengths) * length
     activations = tokens * known.layers * (17 * known.hidden_size + 2.5 * heads * length) * 4 / 1e6
     return process + fixed + activations
+
+
+def _fast_precision(config: TrainConfig) -> str:
+    """What the fast engine computes in on this processor."""
+    if config.precision != "auto":
+        return "bf16" if config.precision == "bf16" else "fp32"
+    return "bf16" if _has_bf16() else "fp32"
+
+
+@lru_cache(maxsize=1)
+def _has_bf16() -> bool:
+    """Whether the processor multiplies bf16 in hardware, as the engine finds out from torch."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def _has_gpu() -> bool:
