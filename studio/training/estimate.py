@@ -147,6 +147,13 @@ def _probe() -> float:
     return 2 * 768**3 / best / 1e9
 
 
+def _sample(data: pa.Table) -> pa.Table:
+    """At most SAMPLE_ROWS rows, in their order."""
+    if len(data) <= SAMPLE_ROWS:
+        return data
+    return data.take(np.sort(np.random.default_rng(0).choice(len(data), SAMPLE_ROWS, replace=False)))
+
+
 def _lengths_by_column(tokenizer: Path, data: pa.Table) -> dict[str, np.ndarray]:
     """Column -> tokens of its texts, for the same sample of at most SAMPLE_ROWS rows."""
     texts = text_columns(data)
