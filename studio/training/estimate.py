@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from studio.catalog.models import DEFAULT_MODEL
 from studio.data.cut import TokenLengths
@@ -128,7 +129,8 @@ _probed: list[tuple[float, float]] = []
 def matmul_gflops() -> float:
     """Speed of this machine in single precision: the best of the probes so far, one at most every PROBE_EVERY_S.
 
-    A probe takes about 0.1 s, and is slow where something else computes in that moment: hence the best.
+    A probe takes about 0.1 s, and is slow where something else computes in that moment: hence the best, and hence one
+    thread, for several would wait for the slowest of them.
     """
     now = time.monotonic()
     if not _probed or now - _probed[-1][0] > PROBE_EVERY_S:
@@ -140,11 +142,12 @@ def _probe() -> float:
     a = np.random.default_rng(0).standard_normal((768, 768), dtype=np.float32)
     best = float("inf")
     until = time.perf_counter() + 0.1
-    while time.perf_counter() < until:
-        start = time.perf_counter()
-        a @ a
-        best = min(best, time.perf_counter() - start)
-    return 2 * 768**3 / best / 1e9
+    with threadpool_limits(1, "blas"):
+        while time.perf_counter() < until:
+            start = time.perf_counter()
+            a @ a
+            best = min(best, time.perf_counter() - start)
+    return (os.cpu_count() or 1) * 2 * 768**3 / best / 1e9
 
 
 def _sample(data: pa.Table) -> pa.Table:
