@@ -60,7 +60,7 @@ def walk(page: Page, address: str, folder: Path) -> None:
     expect(page.locator("#train-start")).to_be_enabled(timeout=30_000)
     picture("train")
     page.locator("#train-start").click()
-    expect(page.locator("#run-verdict")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.locator("#run-search")).to_be_visible(timeout=TRAINING_MS)
     expect(page.locator("#chart-metric .plot-container")).to_be_visible()
     picture("runs")
     page.locator("#run-search").click()

@@ -17,7 +17,8 @@ from studio.runs.training_runs import Runs
 from studio.runs.workspace import Workspace
 from studio.settings import Settings
 
-INDEX_SLOTS = 1
+INDEX_SLOTS = 2
+"""Base and tuned model are indexed side by side: most of a small index's time is starting up."""
 
 
 class Studio:
