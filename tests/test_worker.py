@@ -97,7 +97,8 @@ def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
 def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_end(run_folder, tiny_model):
     values = {"base_model": str(tiny_model), "batch_size": 8, "learning_rate": 5e-4, "evaluations": 1, "epochs": 2}
     whole, killed = run_folder(values, "whole", 120), run_folder(values, "killed", 120)
-    assert in_process(whole) == 0
+    # In a process like the other: bf16 turns another number of threads' rounding into another curve.
+    assert start(whole).wait(120) == 0
     process = start(killed, "--checkpoint-every", "0")
     wait_for(lambda: len(events(killed, "train")) >= 8)
     process.kill()
@@ -113,7 +114,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_end(run_folder, ti
     assert steps.count(1) == 1  # it did not start again
     assert reached < steps[-1]
     last = {folder.path.name: {e["step"]: e["loss"] for e in events(folder, "train")} for folder in (whole, killed)}
-    assert last["killed"] == pytest.approx(last["whole"], abs=1e-4)
+    assert last["killed"] == pytest.approx(last["whole"], abs=1e-6)
     both = [Verdict.load(folder.verdict).metrics[0].tuned for folder in (whole, killed)]
     assert both[0] == pytest.approx(both[1], abs=1e-4)
 
