@@ -13,7 +13,7 @@ PAIRS = {
     "base_model": "wordllama-l2-supercat-256", "pooling": "mean", "loss": "CachedMultipleNegativesRankingLoss", "epochs": 2.5,
     "batch_size": 6, "learning_rate": 0.003, "max_seq_length": 77, "loss_scale": 11.5, "mini_batch_size": 3, "heldout_share": 0.2,
     "max_train_rows": 25, "evaluations": 2, "warmup_ratio": 0.3, "lr_scheduler": "cosine", "weight_decay": 0.02,
-    "max_grad_norm": 0.5, "gradient_accumulation_steps": 2, "precision": "fp32", "seed": 7,
+    "max_grad_norm": 0.5, "gradient_accumulation_steps": 2, "precision": "fp32", "engine": "stock", "seed": 7,
 }  # fmt: skip
 # A static model has no pooling and no cached loss: it is chosen in a run of its own.
 STATIC = {"base_model": "wordllama-l2-supercat-256"}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from launch import Server
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 from steps import address, fill, folder_of, run_id, run_state, until, upload
 
 ROWS = b"anchor,positive\n" + b"".join(
@@ -32,7 +32,13 @@ def last_step(path):
 
 
 def drawn(page):
-    return page.evaluate("(document.querySelector('#chart-loss')?.data || [{x: [0]}])[0].x.at(-1) || 0")
+    """The newest step in a page's curve; 0 while it has none, or while the page loads itself again."""
+    try:
+        return page.evaluate("(document.querySelector('#chart-loss')?.data || [{x: [0]}])[0].x.at(-1) || 0")
+    except Error as error:
+        if "navigation" not in str(error):
+            raise
+        return 0
 
 
 @pytest.mark.model
@@ -41,7 +47,7 @@ def test_two_browsers_see_a_point_within_two_seconds_and_nothing_is_lost(own_ser
     upload(first, "table.csv", ROWS)
     first.locator("#data-save").click()
     expect(first.locator("#train-start")).to_be_enabled()
-    fill(first, "train-epochs", 60)
+    fill(first, "train-epochs", 100)
     expect(first.locator("#train-start")).to_be_enabled()
     first.locator("#train-start").click()
     run = run_id(first)
@@ -56,7 +62,7 @@ def test_two_browsers_see_a_point_within_two_seconds_and_nothing_is_lost(own_ser
         until(lambda step=step: drawn(first) >= step and drawn(second) >= step, 10, f"step {step}")
         waits.append(time.time() - written)
         time.sleep(0.5)
-    assert min(waits) < 2, waits
+    assert sorted(waits)[1] < 2, waits
 
     box = first.locator("#chart-loss .nsewdrag").first.bounding_box()
     first.mouse.move(box["x"] + box["width"] * 0.02, box["y"] + box["height"] * 0.2)
