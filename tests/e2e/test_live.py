@@ -90,3 +90,23 @@ def test_two_browsers_see_a_point_within_two_seconds_and_nothing_is_lost(own_ser
     until(lambda: run_state(second) == "Stopped", 60, "the run's end")
     first.wait_for_timeout(1500)
     second.complaints.clear()
+
+
+@pytest.mark.model
+def test_stop_and_keep_ends_with_a_verdict_and_a_model_that_can_be_searched(own_server, open_page):
+    page = open_page(own_server.url)
+    upload(page, "table.csv", ROWS)
+    page.locator("#data-save").click()
+    expect(page.locator("#train-start")).to_be_enabled()
+    fill(page, "train-epochs", 100)
+    expect(page.locator("#train-start")).to_be_enabled()
+    page.locator("#train-start").click()
+    run = run_id(page)
+    until(lambda: drawn(page) >= 3, 120, "training steps")
+    page.locator("#run-stop-keep").click()
+    until(lambda: run_state(page) == "Done", 90, "the run's end")
+    expect(page.locator("#run-search")).to_be_visible()
+    expect(page.locator(".run-detail")).to_contain_text("Stopped early at step")
+    expect(page.locator("[data-title*='Share'], [aria-label*='Share']")).to_have_count(0)  # plots go to no cloud
+    assert (folder_of(own_server, run) / "model" / "modules.json").is_file()
+    expect(page.locator("#run-stop, #run-stop-keep").first).to_be_hidden()

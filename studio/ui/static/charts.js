@@ -65,7 +65,8 @@ window.studio.charts = (() => {
 
   const CONFIG = {
     displaylogo: false, responsive: true,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+    plotlyServerURL: "", // nothing leaves this machine: no upload to Plotly's cloud
+    modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
   };
 
   /** Draw or update `figure` in `element`. A figure with the same layout.uirevision keeps the person's zoom. */

@@ -106,7 +106,8 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
       verdict.replaceChildren(...(said ? [h("div", { class: "notice info" }, h("strong", {}, said), h("span", {}, run.hint || ""))] : []));
       return;
     }
-    verdict.replaceChildren(card(run.verdict));
+    const early = run.message && run.message !== run.verdict.sentence;
+    verdict.replaceChildren(...(early ? [h("p", { class: "ended-early" }, run.message)] : []), card(run.verdict));
   }
 
   function card(v) {
