@@ -20,7 +20,6 @@ from studio.errors import HostError, StudioError
 from studio.files import write_json
 from studio.training.folder import EventWriter, Outcome, RunFolder
 
-NICENESS = 5
 FULL_BYTES = 20_000_000
 """Less room than this, and a failed write is put down to the disk."""
 
@@ -39,7 +38,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def prepare_process() -> None:
     """Settle what has to be settled before torch is imported."""
-    os.nice(NICENESS)  # the page stays quick while all cores train
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = os.environ["DISABLE_TELEMETRY"] = "1"
     # Threads that wait by spinning cost twice the processor time where anything else runs as well.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

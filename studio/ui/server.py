@@ -5,7 +5,6 @@ import os
 import socket
 import sys
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.errors import HostError
@@ -23,7 +22,6 @@ def serve(settings: Settings) -> None:
     Raises:
         HostError: the port is taken or the workspace cannot be used. Nothing has been started then.
     """
-    check_workspace(settings.workspace)
     listener = listen(settings.host, settings.port)
     os.environ["GRADIO_TEMP_DIR"] = str((settings.workspace / "tmp" / "gradio").absolute())
 
@@ -43,18 +41,6 @@ def serve(settings: Settings) -> None:
     finally:
         studio.close()
         listener.close()
-
-
-def check_workspace(folder: Path) -> None:
-    """Make the workspace folder and see that files can be written there. Raises HostError."""
-    hint = "Choose another folder with STUDIO_WORKSPACE or --workspace."
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise HostError(f"The workspace folder {folder} cannot be written: {error.strerror}.", hint=hint) from None
 
 
 def listen(host: str, port: int) -> socket.socket:

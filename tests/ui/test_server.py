@@ -8,9 +8,8 @@ import sys
 import pytest
 from starlette.testclient import TestClient
 
-from studio.errors import HostError
 from studio.settings import Settings
-from studio.ui.server import address, check_workspace, listen
+from studio.ui.server import address, listen
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +92,15 @@ def test_a_port_that_is_taken_is_said_in_one_line(repository, tmp_path):
     assert f"Port {port}" in ended.stderr
 
 
-def test_a_workspace_that_cannot_be_written_is_said(tmp_path):
+def test_a_workspace_that_cannot_be_written_ends_with_one_line(repository, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(HostError, match="cannot be written"):
-        check_workspace(tmp_path / "file" / "workspace")
+    env = {**os.environ, "STUDIO_PORT": "0", "STUDIO_WORKSPACE": str(tmp_path / "file" / "workspace")}
+    ended = subprocess.run(
+        [sys.executable, "app.py"], cwd=repository, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "cannot be written" in ended.stderr
 
 
 def test_a_wrong_setting_is_said_in_one_line(repository):
