@@ -37,7 +37,7 @@ def main() -> int:
     print(f"time      {result['seconds']:.0f} s from start to verdict")
     for metric in result["metrics"]:
         interval = f"{metric['low']:+.3f} to {metric['high']:+.3f}"
-        print(f"{metric['id']:<10}base {metric['base']:.3f}, tuned {metric['tuned']:.3f}, difference {interval}")
+        print(f"{metric['id']:<11}base {metric['base']:.3f}, tuned {metric['tuned']:.3f}, difference {interval}")
     print(result["verdict"])
     return 0
 
