@@ -41,16 +41,21 @@ def drawn(page):
         return 0
 
 
+def start_long_run(page):
+    """Upload a table and train on it for longer than any test takes; the run's id."""
+    upload(page, "table.csv", ROWS)
+    page.locator("#data-save").click()
+    expect(page.locator("#train-start")).to_be_enabled()
+    fill(page, "train-epochs", 100)
+    expect(page.locator("#train-start")).to_be_enabled()
+    page.locator("#train-start").click()
+    return run_id(page)
+
+
 @pytest.mark.model
 def test_two_browsers_see_a_point_within_two_seconds_and_nothing_is_lost(own_server, open_page):
     first = open_page(own_server.url)
-    upload(first, "table.csv", ROWS)
-    first.locator("#data-save").click()
-    expect(first.locator("#train-start")).to_be_enabled()
-    fill(first, "train-epochs", 100)
-    expect(first.locator("#train-start")).to_be_enabled()
-    first.locator("#train-start").click()
-    run = run_id(first)
+    run = start_long_run(first)
     second = open_page(f"{own_server.url}/?tab=runs&run={run}")
     events = folder_of(own_server, run) / "events.jsonl"
     until(lambda: events.exists() and last_step(events)[0] >= 3, 120, "training steps")
@@ -95,13 +100,7 @@ def test_two_browsers_see_a_point_within_two_seconds_and_nothing_is_lost(own_ser
 @pytest.mark.model
 def test_stop_and_keep_ends_with_a_verdict_and_a_model_that_can_be_searched(own_server, open_page):
     page = open_page(own_server.url)
-    upload(page, "table.csv", ROWS)
-    page.locator("#data-save").click()
-    expect(page.locator("#train-start")).to_be_enabled()
-    fill(page, "train-epochs", 100)
-    expect(page.locator("#train-start")).to_be_enabled()
-    page.locator("#train-start").click()
-    run = run_id(page)
+    run = start_long_run(page)
     until(lambda: drawn(page) >= 3, 120, "training steps")
     page.locator("#run-stop-keep").click()
     until(lambda: run_state(page) == "Done", 90, "the run's end")
