@@ -95,12 +95,15 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Say how a table is read and what is wrong with it. Ends with 0 when it could be read, whatever was found."""
-    from studio.data.check import inspect_file
+    from studio.data.check import inspect_file, inspect_table
     from studio.training.estimate import row_lengths
 
     named = anchor or positive or negative or score or label
-    roles = _read_table(file, anchor, positive, negative, score, label)[1] if named else None
-    report = inspect_file(file, roles, measure=row_lengths).to_json()
+    if named:
+        found = inspect_table(*_read_table(file, anchor, positive, negative, score, label), row_lengths)
+    else:
+        found = inspect_file(file, measure=row_lengths)
+    report = found.to_json()
     if as_json:
         _print_json(report)
         return

@@ -34,7 +34,6 @@ _NEUTRAL = "neutral unknown undecided unsure unclear neutre neutro neutraal"
 _NOT = ("not", "non", "no", "nicht", "kein", "keine", "keinem", "pas", "pas un", "pas de", "niet", "geen", "nao", "не")
 
 TRUE, FALSE, NEUTRAL = (frozenset(words.split()) for words in (_TRUE, _FALSE, _NEUTRAL))
-NLI = {"entailment", "neutral", "contradiction"}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pyarrow as pa
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from studio.data.rows import text_columns
 from studio.errors import DataError
 
 MAX_HELDOUT = 2_000
@@ -80,9 +81,7 @@ def _codes(data: pa.Table) -> dict[str, np.ndarray]:
     """Text column -> one number a row; texts that differ only in case or white space have the same number."""
     numbers: dict[str, int] = {}
     codes = {}
-    for name in data.column_names:
-        if name in ("score", "label", "row"):
-            continue
+    for name in text_columns(data):
         encoded = data[name].combine_chunks().dictionary_encode()
         plain = (" ".join(text.casefold().split()) for text in encoded.dictionary.to_pylist())
         known = np.fromiter((numbers.setdefault(text, len(numbers)) for text in plain), dtype=np.int64)

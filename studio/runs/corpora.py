@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from studio.data.dataset import load_rows
+from studio.data.rows import text_columns
 from studio.data.table import Dialect
 from studio.errors import DataError, HostError, SearchError
 from studio.runs.cache import Recent
@@ -68,7 +69,7 @@ class Corpora:
         """
         dataset = self._datasets.get(owner, dataset_id)
         rows = load_rows(dataset.folder)
-        texts = [name for name in rows.column_names if name not in ("score", "label", "row")]
+        texts = text_columns(rows)
         if roles is None:
             roles = _searchable(texts, dataset.info.format)
         elif not roles or not set(roles) <= set(texts):
