@@ -5,9 +5,7 @@ What happened is in outcome.json, written last.
 """
 
 import argparse
-import errno
 import logging
-import os
 import shutil
 import signal
 import sys
@@ -18,10 +16,8 @@ from pathlib import Path
 
 from studio.errors import HostError, StudioError
 from studio.files import write_json
+from studio.process import is_disk_full, is_out_of_memory, prepare_process
 from studio.training.folder import EventWriter, Outcome, RunFolder
-
-FULL_BYTES = 20_000_000
-"""Less room than this, and a failed write is put down to the disk."""
 
 logger = logging.getLogger("studio.worker")
 
@@ -34,19 +30,6 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     prepare_process()
     return run(RunFolder(options.run_dir), options.checkpoint_every)
-
-
-def prepare_process() -> None:
-    """Settle what has to be settled before torch is imported."""
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = os.environ["DISABLE_TELEMETRY"] = "1"
-    # Threads that wait by spinning cost twice the processor time where anything else runs as well.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ["TOKENIZERS_PARALLELISM"] = "true"
-    os.environ["TQDM_DISABLE"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # bars make no readable log
-    # With several GPUs in sight the Trainer would use all of them at once, each with a part of every batch.
-    os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout)
-    logging.getLogger("studio").setLevel(logging.INFO)
 
 
 def run(folder: RunFolder, checkpoint_every_s: float) -> int:
@@ -118,7 +101,7 @@ def explain(error: Exception, folder: RunFolder) -> tuple[Outcome, int]:
             "Choose a smaller batch size (half of it needs about half the memory), a shorter longest text, "
             "or a cached loss with a small portion size.",
         ), 2
-    if is_disk_full(error, folder):
+    if is_disk_full(error, folder.path):
         return Outcome(
             "failed", "The disk is full.", "Delete old runs or corpora, then continue the run from its last checkpoint."
         ), 1
@@ -130,24 +113,6 @@ def explain(error: Exception, folder: RunFolder) -> tuple[Outcome, int]:
         "The log says more; please report it.",
         error_id,
     ), 1
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Of the machine or of a GPU; torch says it in several ways."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
-
-
-def is_disk_full(error: BaseException, folder: RunFolder) -> bool:
-    """torch reports a full disk as a failed write of its own, so the disk is looked at as well."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    failed_write = isinstance(error, RuntimeError | OSError) and (
-        "unexpected pos" in str(error) or "PytorchStreamWriter" in str(error) or "I/O error" in str(error)
-    )
-    return failed_write and shutil.disk_usage(folder.path).free < FULL_BYTES
 
 
 def _terminated(*_: object) -> None:

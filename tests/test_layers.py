@@ -10,12 +10,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    {"errors", "settings", "files"},
+    {"errors", "settings"},
+    {"files"},
+    {"process"},
     {"catalog"},
     {"data"},
     {"evaluation"},
     {"training"},
     {"search", "export"},
+    {"making"},
     {"runs", "worker", "launch"},
     {"ui"},
     {"cli"},
@@ -24,12 +27,20 @@ LAYERS = (
 """A module may import from its own part and from lower layers; parts of one layer do not know each other."""
 
 HEAVY = {"torch", "sentence_transformers", "transformers", "datasets", "accelerate"}
-MAY_BE_HEAVY = {"training", "evaluation", "search", "export", "worker"}
+MAY_BE_HEAVY = {"training", "evaluation", "search", "export", "making", "worker"}
 LIGHT = (
     *("studio.errors", "studio.settings", "studio.files", "studio.catalog", "studio.data", "studio.runs", "studio.ui"),
     *("studio.training.config", "studio.training.folder", "studio.training.bases", "studio.training.estimate"),
     *("studio.training.suggest", "studio.evaluation.result", "studio.evaluation.sentence", "studio.search.result"),
-    *("studio.search.index", "studio.search.compare", "studio.export.archive", "studio.cli", "studio.launch", "app"),
+    *(
+        "studio.search.index",
+        "studio.search.compare",
+        "studio.export.archive",
+        "studio.making.kinds",
+        "studio.cli",
+        "studio.launch",
+        "app",
+    ),
 )
 """Modules (and packages with all in them) that must import without torch: the page and the command line start with them."""
 

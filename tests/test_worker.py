@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from studio import worker
+from studio import process, worker
 from studio.data.dataset import DatasetInfo, save_dataset
 from studio.errors import HostError
 from studio.evaluation.result import Verdict
@@ -203,9 +203,9 @@ def test_torch_without_memory_is_said_in_plain_words(run_folder):
     assert code == 2
     assert "memory" in outcome.message
     assert "smaller batch" in outcome.hint
-    assert worker.is_out_of_memory(MemoryError())
-    assert worker.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
-    assert not worker.is_out_of_memory(RuntimeError("shape mismatch"))
+    assert process.is_out_of_memory(MemoryError())
+    assert process.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    assert not process.is_out_of_memory(RuntimeError("shape mismatch"))
 
 
 def test_a_full_disk_is_said_in_plain_words(run_folder, monkeypatch):
@@ -213,9 +213,9 @@ def test_a_full_disk_is_said_in_plain_words(run_folder, monkeypatch):
     outcome, code = worker.explain(OSError(errno.ENOSPC, "No space left on device"), folder)
     assert (code, outcome.message) == (1, "The disk is full.")
     failed_write = RuntimeError("unexpected pos 640 vs 534")
-    assert not worker.is_disk_full(failed_write, folder)  # there is room: something else is wrong
-    monkeypatch.setattr(worker.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 0}))
-    assert worker.is_disk_full(failed_write, folder)
+    assert not process.is_disk_full(failed_write, folder.path)  # there is room: something else is wrong
+    monkeypatch.setattr(process.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 0}))
+    assert process.is_disk_full(failed_write, folder.path)
 
 
 def test_the_machine_in_the_way_is_no_persons_mistake(run_folder):

@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.files import read_json, write_json
 from studio.runs.feed import Feeds
-from studio.runs.store import INDEXES, RUNS, Row, Store
+from studio.runs.store import INDEXES, MAKINGS, RUNS, Row, Store
 from studio.runs.workspace import Workspace
 from studio.training.config import TrainConfig
 from studio.training.folder import EventWriter, RunFolder
@@ -46,6 +46,8 @@ class Lane:
     ends: Mapping[str, str] = {"succeeded": "succeeded", "failed": "failed", "cancelled": "cancelled"}
     """State in outcome.json -> state of the row."""
     module = "studio.worker"
+    again_from = " from its last checkpoint"
+    memory_hint = "Choose a smaller batch, shorter texts or a cached loss, and train again."
 
     def __init__(self, store: Store, workspace: Workspace, slots: int):
         self.store = store
@@ -123,6 +125,32 @@ class IndexLane(Lane):
 
     def folder(self, row: Row) -> Path:
         return self.workspace.indexes / row["corpus_id"] / row["model_key"]
+
+
+class MakingLane(Lane):
+    table = MAKINGS
+    module = "studio.making.maker"
+    again_from = ""
+    memory_hint = "Use fewer rows or a smaller model."
+
+    def folder(self, row: Row) -> Path:
+        return self.workspace.makings / row["id"]
+
+    def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
+        if state == "succeeded":
+            self._adopt(row)
+        super().end(row, state, message, hint)
+
+    def last_words(self, row: Row, message: str, hint: str) -> dict[str, Any]:
+        return {"message": message, "hint": hint, "ended": time.time()}
+
+    def _adopt(self, row: Row) -> None:
+        """A dataset that it made becomes one of the owner's, under the same id: done twice, it is still one."""
+        made, target = self.folder(row) / "dataset", self.workspace.datasets / row["id"]
+        if made.is_dir() and not target.exists():
+            made.rename(target)
+        if target.is_dir():
+            self.store.add_made(row["owner"], row["id"], row["name"])
 
 
 def write_run_config(folder: RunFolder, run: dict[str, Any], config_json: str) -> None:

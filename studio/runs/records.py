@@ -1,8 +1,9 @@
-"""What the server tells about datasets, uploads, runs, corpora and indexes: plain frozen records."""
+"""What the server tells about datasets, uploads, runs, makings, corpora and indexes: plain frozen records."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from studio.data.dataset import DatasetInfo
 from studio.training.config import TrainConfig
@@ -105,6 +106,40 @@ class IndexRecord:
     rows: int
     message: str
     folder: Path
+
+
+@dataclass(frozen=True)
+class MakingRecord:
+    """Work in the background that makes a dataset or a report."""
+
+    id: str
+    owner: str
+    kind: str
+    """One of studio.making.kinds."""
+    name: str
+    dataset_id: str
+    """The dataset that it works on (which may be gone); empty: none."""
+    state: str
+    """One of RUN_STATES."""
+    message: str
+    hint: str
+    done: int
+    total: int
+    """0: not known yet."""
+    words: str
+    """What is being done, for people."""
+    eta_s: float | None
+    made_dataset_id: str
+    """The dataset that it made; empty: none (yet)."""
+    result: dict[str, Any] | None
+    """What it says of what it made; None: it did not succeed (yet)."""
+    created: datetime
+    ended: datetime | None
+    folder: Path
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ENDED
 
 
 def when(seconds: float | None) -> datetime | None:

@@ -78,18 +78,36 @@ INDEXES = sa.Table(
     sa.Column("queued", sa.Double, nullable=False),
     sa.Column("started", sa.Double),
 )  # fmt: skip
+MAKINGS = sa.Table(
+    "makings", _metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False, index=True),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("dataset_id", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("hint", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("queued", sa.Double, nullable=False),
+    sa.Column("started", sa.Double),
+    sa.Column("ended", sa.Double),
+)  # fmt: skip
 
-_NOUN = {UPLOADS: "upload", DATASETS: "dataset", RUNS: "run", CORPORA: "corpus"}
+_NOUN = {UPLOADS: "upload", DATASETS: "dataset", RUNS: "run", CORPORA: "corpus", MAKINGS: "making"}
 
+_WORK = {
+    "queued": ("running", "failed", "cancelled"),
+    "running": ("queued",),
+    "stopping": ("running", "stopping"),
+    "succeeded": ("running", "stopping"),
+    "failed": ("queued", "running", "stopping"),
+    "cancelled": ("queued", "running", "stopping"),
+}
 LEGAL = {
-    RUNS: {
-        "queued": ("running", "failed", "cancelled"),
-        "running": ("queued",),
-        "stopping": ("running", "stopping"),
-        "succeeded": ("running", "stopping"),
-        "failed": ("queued", "running", "stopping"),
-        "cancelled": ("queued", "running", "stopping"),
-    },
+    RUNS: _WORK,
+    MAKINGS: _WORK,
     INDEXES: {
         "queued": ("building", "failed"),
         "building": ("queued",),
@@ -159,6 +177,12 @@ class Store:
             raise NotFound(f"There is no such {_NOUN[table]}.", hint="It may have been deleted.")
         return dict(row)
 
+    def add_made(self, owner: str, id: str, name: str) -> None:
+        """A dataset that a making has made, once."""
+        with self._writing() as connection:
+            if connection.execute(DATASETS.select().where(DATASETS.c.id == id)).first() is None:
+                connection.execute(DATASETS.insert().values(id=id, owner=owner, name=name, created=time.time()))
+
     def all_of(self, table: sa.Table, owner: str) -> list[Row]:
         """Newest first."""
         query = table.select().where(table.c.owner == owner).order_by(table.c.created.desc(), table.c.id)
@@ -178,10 +202,10 @@ class Store:
         with self._writing() as connection:
             return list(connection.scalars(UPLOADS.delete().where(UPLOADS.c.created < created).returning(UPLOADS.c.id)))
 
-    # what is queued and running: runs and indexes
+    # what is queued and running: runs, makings and indexes
 
     def move(self, table: sa.Table, key: Row, *, to: str, of: tuple[str, ...], **fields: Any) -> bool:
-        """Change the state of one run or index, in one transaction; False when it is in none of the states ``of``."""
+        """Change the state of one run, making or index, in one transaction; False when it is in none of the states ``of``."""
         assert set(of) <= set(LEGAL[table][to]), f"{of} -> {to}"
         query = table.update().where(*_is(table, key), table.c.state.in_(of)).values(state=to, **fields)
         with self._writing() as connection:

@@ -10,7 +10,8 @@ from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
 from studio.runs.feed import Feeds
 from studio.runs.indexes import Indexes
-from studio.runs.queue import IndexLane, TrainingLane
+from studio.runs.makings import Makings
+from studio.runs.queue import IndexLane, MakingLane, TrainingLane
 from studio.runs.store import Store
 from studio.runs.supervisor import Supervisor
 from studio.runs.training_runs import Runs
@@ -19,6 +20,8 @@ from studio.settings import Settings
 
 INDEX_SLOTS = 2
 """Base and tuned model are indexed side by side: most of a small index's time is starting up."""
+MAKING_SLOTS = 2
+"""One that takes long does not keep the others waiting."""
 
 
 class Studio:
@@ -43,6 +46,9 @@ class Studio:
                   list(owner); get(owner, corpus_id); delete(owner, corpus_id)
                   ensure_index(owner, corpus_id, run_id, retry=False) -> (IndexRecord of base, IndexRecord of tuned)
                   search(owner, corpus_id, run_id, query, top_k=10) -> Comparison
+        makings   create(owner, kind, name, task, dataset_id="", files=None) -> MakingRecord
+                  list(owner), newest first; get(owner, making_id); latest(owner, kind, dataset_id) -> MakingRecord | None
+                  stop(owner, making_id); delete(owner, making_id)
         exports   archive(owner, run_id) -> Path of a zip of the tuned model
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
@@ -76,7 +82,7 @@ class Studio:
         training = TrainingLane(store, workspace, settings.training_slots, feeds)
         self.datasets = Datasets(store, workspace, max_upload_mb=settings.max_upload_mb)
         self.supervisor = Supervisor(
-            (training, IndexLane(store, workspace, INDEX_SLOTS)),
+            (training, IndexLane(store, workspace, INDEX_SLOTS), MakingLane(store, workspace, MAKING_SLOTS)),
             self._executor,
             max_attempts=settings.max_attempts,
             stop_grace_s=settings.stop_grace_s,
@@ -89,6 +95,7 @@ class Studio:
             max_rows=settings.max_corpus_rows, warm_models=settings.warm_models,
         )  # fmt: skip
         self.exports = Exports(workspace, self.runs)
+        self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.supervisor.start()
 
     def announce(self, address: str) -> None:
@@ -103,6 +110,7 @@ class Studio:
 
     def _sweep(self) -> None:
         self.datasets.sweep()
+        self.makings.sweep()
         self.workspace.sweep()
 
 

@@ -114,21 +114,18 @@ class Supervisor:
         elif row["state"] == "stopping":
             lane.end(row, "cancelled", "Stopped.")
         elif look.exit is not None and look.exit.out_of_memory:
-            lane.end(
-                row, "failed", "The machine ran out of memory and ended the process.",
-                "Choose a smaller batch, shorter texts or a cached loss, and train again.",
-            )  # fmt: skip
+            lane.end(row, "failed", "The machine ran out of memory and ended the process.", lane.memory_hint)
         else:
             self._died(lane, row, look, _cause(look) if outcome is None else "Something else than the studio ended it.")
 
     def _died(self, lane: Lane, row: Row, look: Look, cause: str) -> None:
         """A process that ended before its work was done: try again, but not for ever."""
         if look.rebooted:
-            lane.again(row, f"{cause} It starts again from its last checkpoint.", counts=False)
+            lane.again(row, f"{cause} It starts again{lane.again_from}.", counts=False)
         elif row["attempt"] < self._max_attempts:
             lane.again(
                 row,
-                f"{cause} It starts again from its last checkpoint (attempt {row['attempt'] + 1} of {self._max_attempts}).",
+                f"{cause} It starts again{lane.again_from} (attempt {row['attempt'] + 1} of {self._max_attempts}).",
                 counts=True,
             )
         else:
@@ -139,10 +136,10 @@ class Supervisor:
     def _watch(self, row: Row, folder: Path) -> None:
         """What a living process is owed: a request to stop that was made, and an end to waiting."""
         if row["state"] == "stopping":
-            asked = {"keep": row["keep"]}
+            asked = {"keep": _keeps(row)}
             if read_json(folder / "stop.json") != asked:
                 write_json(folder / "stop.json", asked)
-        overdue = (folder / "outcome.json").exists() or (row["state"] == "stopping" and not row["keep"])
+        overdue = (folder / "outcome.json").exists() or (row["state"] == "stopping" and not _keeps(row))
         if not overdue:
             self._asked.pop(folder, None)
             return
@@ -152,6 +149,11 @@ class Supervisor:
         elif waited_s >= min(TERM_AFTER_S, self._stop_grace_s / 2) and folder not in self._told:
             self._told.add(folder)
             self._executor.signal(folder, signal.SIGTERM)
+
+
+def _keeps(row: Row) -> bool:
+    """Whether what is stopped is to be kept; only runs can be."""
+    return row.get("keep", False)
 
 
 def _cause(look: Look) -> str:

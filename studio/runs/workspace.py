@@ -18,12 +18,13 @@ SPARE_MB = 200
 
 
 class Workspace:
-    """studio.db, datasets/<id>, uploads/<id>, runs/<id>, corpora/<id>, indexes/<corpus>/<model key>, tmp."""
+    """studio.db, datasets/<id>, uploads/<id>, makings/<id>, runs/<id>, corpora/<id>, indexes/<corpus>/<model key>, tmp."""
 
     def __init__(self, path: Path):
         self.path = path.absolute()
         self.datasets = self.path / "datasets"
         self.uploads = self.path / "uploads"
+        self.makings = self.path / "makings"
         self.runs = self.path / "runs"
         self.corpora = self.path / "corpora"
         self.indexes = self.path / "indexes"
@@ -40,7 +41,8 @@ class Workspace:
             HostError: not writable, or another server uses it.
         """
         try:
-            for folder in (self.datasets, self.uploads, self.runs, self.corpora, self.indexes, self.page_tmp):
+            parts = (self.datasets, self.uploads, self.makings, self.runs, self.corpora, self.indexes, self.page_tmp)
+            for folder in parts:
                 folder.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / "server.lock").open("a")
             probe = self.tmp / f"probe.{os.getpid()}"

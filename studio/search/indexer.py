@@ -7,7 +7,7 @@ It knows one folder. Written by whoever starts it:
 
 Written by it: the files of an index (see index.py) and
 
-    progress.json    done, total (distinct texts), texts_per_s, eta_s (null at first); at most twice a second
+    progress.json    done, total (distinct texts), words, per_s, eta_s (null at first); at most twice a second
     outcome.json     written last: state (succeeded, failed or cancelled), message, hint, error_id, entries, seconds
 """
 
@@ -25,10 +25,9 @@ import pyarrow.parquet as pq
 
 from studio.errors import SearchError, StudioError
 from studio.files import read_json, write_json
+from studio.process import is_out_of_memory, reporter
 from studio.search.encode import Stopped
 from studio.search.index import build_index
-
-REPORT_EVERY_S = 0.5
 
 
 def run(folder: Path, stopped: Callable[[], bool]) -> dict[str, Any]:
@@ -44,14 +43,14 @@ def run(folder: Path, stopped: Callable[[], bool]) -> dict[str, Any]:
         if task is None:
             raise SearchError("There is no task.json in the folder.", hint="Ask for the index again.")
         texts = _read_texts(folder / task["texts"], task.get("column", "text"))
-        meta = build_index(folder, texts, task["model"], stop=stopped, progress=_reporter(folder / "progress.json"))
+        meta = build_index(folder, texts, task["model"], stop=stopped, progress=reporter(folder / "progress.json"))
     except Stopped as stop:
         return ended("cancelled", stop.message, stop.hint)
     except StudioError as error:
         return ended("failed", error.message, error.hint)
     except Exception as error:
         traceback.print_exc()
-        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        if is_out_of_memory(error):
             return ended("failed", "The machine ran out of memory.", "Use a smaller corpus or a smaller model.")
         error_id = uuid.uuid4().hex[:8]
         print(f"error {error_id}", file=sys.stderr)
@@ -79,25 +78,6 @@ def _read_texts(path: Path, column: str) -> pa.ChunkedArray:
         return pq.read_table(path, columns=[column], memory_map=True).column(column)
     except (OSError, pa.ArrowException, KeyError):
         raise SearchError("The texts of the corpus cannot be read.", hint="Import the corpus again.") from None
-
-
-def _reporter(path: Path) -> Callable[[int, int], None]:
-    first: list[tuple[float, int]] = []
-    last = -REPORT_EVERY_S
-
-    def report(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        first.append((now, done)) if not first else None
-        if now - last < REPORT_EVERY_S and done < total:
-            return
-        last = now
-        since, before = first[0]
-        rate = (done - before) / (now - since) if done > before else None
-        eta_s = round((total - done) / rate, 1) if rate else None
-        write_json(path, {"done": done, "total": total, "texts_per_s": rate and round(rate, 1), "eta_s": eta_s})
-
-    return report
 
 
 if __name__ == "__main__":

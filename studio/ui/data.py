@@ -26,7 +26,9 @@ from studio.ui.datainputs import (
 )
 from studio.ui.handlers import any_of, on, owner_of
 from studio.ui.shell import Shell, asked, go, remember
+from studio.ui.sources import SOURCES, Source
 from studio.ui.theme import markup
+from studio.ui.tools import TOOLS, Tool
 from studio.ui.train import TrainTab
 
 PAGE_ROWS = 50
@@ -57,6 +59,9 @@ class DataTab:
     format_line: gr.HTML
     report: gr.HTML
     fixes: fixes.FixButtons
+    sources: tuple[Source, ...]
+    tools: tuple[Tool, ...]
+    tools_panel: gr.Column
     rows_panel: gr.Column
     rows: gr.HTML
     offset: gr.State
@@ -92,6 +97,7 @@ class DataTab:
             self.save_row,
             self.proceed_row,
             self.fixes.row,
+            self.tools_panel,
             self.delete_row,
             self.empty,
         ]
@@ -104,7 +110,13 @@ class DataTab:
     @property
     def outputs(self) -> list[Any]:
         """Outputs of :meth:`show`: a kept dataset, or nothing chosen."""
-        return [self.chosen, self.report, *self.fixes.outputs, *self.page_of_rows, *self.panels]
+        tools = [output for tool in self.tools for output in tool.outputs]
+        return [self.chosen, self.report, *self.fixes.outputs, *self.page_of_rows, *tools, *self.panels]
+
+    @property
+    def arrival(self) -> list[Any]:
+        """Outputs of :meth:`arrive`."""
+        return [self.shell.dataset, self.upload_id, self.file, *self.outputs]
 
     @property
     def upload_outputs(self) -> list[Any]:
@@ -123,7 +135,7 @@ class DataTab:
     def _panels(view: str) -> tuple[Any, ...]:
         """``view``: ``upload``, ``dataset`` or ``nothing``."""
         upload, dataset = view == "upload", view == "dataset"
-        shown = (upload, upload or dataset, upload, dataset, dataset, False, not (upload or dataset))
+        shown = (upload, upload or dataset, upload, dataset, dataset, dataset, False, not (upload or dataset))
         return tuple(gr.update(visible=visible) for visible in shown)
 
     def _page(self, rows: Any, offset: int, total: int) -> tuple[Any, ...]:
@@ -147,13 +159,22 @@ class DataTab:
         known = {record.id: record for record in records}
         if dataset_id not in known:
             update = gr.update(choices=choices, value=None)
-            return update, "", *self.fixes.show(()), *self._page(None, 0, 0), *self._panels("nothing")
+            tools = self._show_tools(owner, None)
+            return update, "", *self.fixes.show(()), *self._page(None, 0, 0), *tools, *self._panels("nothing")
         record = known[dataset_id]
         rows = self.shell.studio.datasets.rows(owner, dataset_id, 0, dataview.LENGTH_ROWS)
         update = gr.update(choices=choices, value=dataset_id)
         page = self._page(rows.slice(0, PAGE_ROWS), 0, record.info.rows)
         report = dataview.dataset_report(record, rows)
-        return update, report, *self.fixes.show(record.info.findings), *page, *self._panels("dataset")
+        tools = self._show_tools(owner, record)
+        return update, report, *self.fixes.show(record.info.findings), *page, *tools, *self._panels("dataset")
+
+    def _show_tools(self, owner: str, record: Any) -> tuple[Any, ...]:
+        return tuple(update for tool in self.tools for update in tool.show(owner, record))
+
+    def arrive(self, dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
+        """A dataset was made in another way than from the upload: show it."""
+        return dataset_id, "", None, *self.show(dataset_id, request)
 
     def turn(self, step: int) -> Callable:
         """A handler that turns the preview by ``step`` pages."""
@@ -181,7 +202,7 @@ class DataTab:
 
         def mended(dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
             record = self.shell.studio.datasets.fix(owner_of(request), dataset_id, code)
-            return record.id, *self.show(record.id, request)
+            return self.arrive(record.id, request)
 
         return mended
 
@@ -256,7 +277,7 @@ class DataTab:
         return "", *self.show("", request)
 
     def choose(self, dataset_id: str | None, request: gr.Request) -> tuple[Any, ...]:
-        return dataset_id or "", "", None, *self.show(dataset_id or "", request)
+        return self.arrive(dataset_id or "", request)
 
     def load(self, request: gr.Request) -> tuple[Any, ...]:
         dataset_id = asked(request, "dataset")
@@ -307,17 +328,19 @@ class DataTab:
         remember(gone_on, dataset=shell.dataset)
         chosen = on(
             self.chosen.input, self.choose, [self.chosen],
-            [shell.dataset, self.upload_id, self.file, *self.outputs], self.notice,
+            self.arrival, self.notice,
         )  # fmt: skip
         remember(chosen, dataset=shell.dataset)
         for code, button in self.fixes.buttons.items():
-            mended = on(button.click, self.mend(code), [shell.dataset], [shell.dataset, *self.outputs], self.notice)
+            mended = on(button.click, self.mend(code), [shell.dataset], self.arrival, self.notice)
             remember(mended, dataset=shell.dataset)
         on(self.delete.click, lambda: gr.update(visible=True), [], [self.delete_row], self.notice)
         on(self.keep.click, lambda: gr.update(visible=False), [], [self.delete_row], self.notice)
         removed = on(self.really.click, self.remove, [shell.dataset], [shell.dataset, *self.outputs], self.notice)
         remember(removed, dataset=shell.dataset)
         on(shell.page.load, self.load, [], [shell.dataset, *self.outputs], self.notice)
+        for part in (*self.sources, *self.tools):
+            part.wire(self)
 
 
 def build(shell: Shell) -> DataTab:
@@ -334,6 +357,7 @@ def build(shell: Shell) -> DataTab:
                 [], value=None, label="Or choose one of your datasets", info="Tables that you saved before, and samples.",
                 elem_id="data-dataset", interactive=True,
             )  # fmt: skip
+    sources = tuple(module.build(shell) for module in SOURCES)
     notice = markup(elem_id="data-notice")
     empty = markup(EMPTY, elem_id="data-empty")
 
@@ -371,6 +395,8 @@ def build(shell: Shell) -> DataTab:
             where = markup(elem_id="data-where")
             earlier = gr.Button("Earlier rows", size="sm", elem_id="data-earlier", scale=0, min_width=120)
             later = gr.Button("Later rows", size="sm", elem_id="data-later", scale=0, min_width=120)
+    with gr.Column(visible=False, elem_id="data-tools") as tools_panel:
+        tools = tuple(module.build(shell) for module in TOOLS)
     with gr.Row(visible=False, elem_id="data-save-row", elem_classes="actions") as save_row:
         name = gr.Textbox(label="Name of the dataset", elem_id="data-name", scale=1, min_width=220, max_lines=1)
         save = gr.Button(
@@ -388,7 +414,7 @@ def build(shell: Shell) -> DataTab:
     return DataTab(
         shell=shell, file=file, chosen=chosen, upload_id=gr.State(""), upload_panel=upload_panel, dialect_line=dialect_line,
         encoding=encoding, delimiter=delimiter, quote=quote, header=header, sheet=sheet, anchor=anchor, positive=positive,
-        negatives=negatives, score=score, label=label, format_line=format_line, report=report, fixes=fix_buttons, rows_panel=rows_panel,
+        negatives=negatives, score=score, label=label, format_line=format_line, report=report, fixes=fix_buttons, sources=sources, tools=tools, tools_panel=tools_panel, rows_panel=rows_panel,
         rows=rows, offset=gr.State(0), earlier=earlier, later=later, where=where, name=name, save=save, save_row=save_row,
         proceed_row=proceed_row, proceed=proceed, delete=delete, delete_row=delete_row, really=really, keep=keep,
         empty=empty, notice=notice,

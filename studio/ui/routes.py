@@ -22,6 +22,7 @@ from studio.data.export import write_csv
 from studio.errors import NotFound, StudioError
 from studio.ui.datainputs import dialect_of, roles_of
 from studio.ui.handlers import owner_of, report_bug
+from studio.ui.makings import making_status
 from studio.ui.records import run_detail, run_row
 from studio.ui.theme import SCRIPTS, STATIC
 
@@ -70,6 +71,15 @@ def add_routes(app: FastAPI, studio: Any) -> None:
         return {}
 
     app.include_router(api)
+
+    @app.get("/api/makings/{making_id}")
+    def making(making_id: str, request: Request) -> dict[str, Any]:
+        return making_status(studio.makings.get(owner_of(request), making_id))
+
+    @app.post("/api/makings/{making_id}/stop")
+    def stop_making(making_id: str, request: Request) -> dict[str, Any]:
+        studio.makings.stop(owner_of(request), making_id)
+        return {}
 
     @app.get("/download/runs/{run_id}.zip")
     def download_model(run_id: str, request: Request) -> FileResponse:

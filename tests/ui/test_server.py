@@ -53,6 +53,7 @@ def test_there_is_no_page_about_the_interface(client, path):
     [
         ("GET", "/api/runs/nosuch"), ("GET", "/api/runs/nosuch/feed"), ("GET", "/api/runs/nosuch/log"),
         ("POST", "/api/runs/nosuch/stop"), ("POST", "/api/runs/nosuch/resume"), ("DELETE", "/api/runs/nosuch"),
+        ("GET", "/api/makings/nosuch"), ("POST", "/api/makings/nosuch/stop"),
         ("GET", "/download/uploads/nosuch/left-out.csv"), ("GET", "/download/runs/nosuch.zip"), ("GET", "/download/runs/nosuch/config.json"),
     ],
 )  # fmt: skip

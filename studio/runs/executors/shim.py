@@ -68,7 +68,8 @@ def _supervise(folder: Path, module: str) -> None:
         "ended": time.time(),
         "oom_kills": max(0, kills_after - kills_before) if known else None,
     }
-    write_json(folder / "exit.json", end)
+    if folder.is_dir():  # deleted with what was going on in it: nobody will ask how that ended
+        write_json(folder / "exit.json", end)
 
 
 def _become_worker(folder: Path) -> None:
