@@ -13,6 +13,7 @@ import traceback
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,11 @@ from studio.training.folder import RunFolder
 
 if TYPE_CHECKING:
     from studio.data.table import Roles, Table
+
+
+class AsFormat(StrEnum):
+    triplets = "triplets"
+
 
 app = typer.Typer(
     help="Fine-tune Sentence Transformers models, and see whether the result is better.",
@@ -43,6 +49,16 @@ Negative = Annotated[
 ]
 Score = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of the similarity scores.")]
 Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of labels: 1 belong together, 0 do not.")]
+Text = Annotated[
+    str | None, typer.Option("--text", metavar="COLUMN", help="Column of the texts, where a row has one text only.")
+]
+Class = Annotated[
+    str | None, typer.Option("--class", metavar="COLUMN", help="Column of the classes that those texts belong to.")
+]
+As = Annotated[
+    AsFormat | None,
+    typer.Option("--as", help="Make triplets of labelled pairs, as of tables of entailment.", show_default=False),
+]
 
 
 def _version(asked: bool) -> None:
@@ -92,15 +108,19 @@ def check(
     negative: Negative = None,
     score: Score = None,
     label: Label = None,
+    text: Text = None,
+    class_: Class = None,
+    as_: As = None,
     as_json: Json = False,
 ) -> None:
     """Say how a table is read and what is wrong with it. Ends with 0 when it could be read, whatever was found."""
     from studio.data.check import inspect_file, inspect_table
+    from studio.data.table import Roles
     from studio.training.estimate import row_lengths
 
-    named = anchor or positive or negative or score or label
-    if named:
-        found = inspect_table(*_read_table(file, anchor, positive, negative, score, label), row_lengths)
+    named = _roles(anchor, positive, negative, score, label, text, class_, as_)
+    if named != Roles():
+        found = inspect_table(*_read_table(file, named), row_lengths)
     else:
         found = inspect_file(file, measure=row_lengths)
     report = found.to_json()
@@ -130,6 +150,9 @@ def fix(
     negative: Negative = None,
     score: Score = None,
     label: Label = None,
+    text: Text = None,
+    class_: Class = None,
+    as_: As = None,
     as_json: Json = False,
 ) -> None:
     """Write a mended copy of a table: what findings say is left out, swapped or corrected. The file itself stays."""
@@ -139,7 +162,7 @@ def fix(
 
     if out.exists():
         raise DataError(f"{out} is there already.", hint="Choose another name for the mended copy.")
-    prepared = prepare(*_read_table(file, anchor, positive, negative, score, label))
+    prepared = prepare(*_read_table(file, _roles(anchor, positive, negative, score, label, text, class_, as_)))
     data, history = prepared.data, []
     for code in do:
         data, done = fix_rows(data, prepared.format, code)
@@ -190,6 +213,9 @@ def train(
     negative: Negative = None,
     score: Score = None,
     label: Label = None,
+    text: Text = None,
+    class_: Class = None,
+    as_: As = None,
     config: Annotated[
         Path | None, typer.Option(help="JSON file of settings, such as the config.json of a run; options win over it.")
     ] = None,
@@ -200,7 +226,7 @@ def train(
     from studio.evaluation.result import Verdict
     from studio.launch import make_run, run_worker
 
-    table, roles = _read_table(data, anchor, positive, negative, score, label)
+    table, roles = _read_table(data, _roles(anchor, positive, negative, score, label, text, class_, as_))
     given = {**(_read_config(config) if config else {}), **{k: v for k, v in settings.items() if v is not None}}
     if "loss" in given:
         given["loss"] = _LOSS_NAMES.get(str(given["loss"]).lower(), given["loss"])
@@ -289,42 +315,64 @@ _LOSS_NAMES = {name.lower(): loss.id for loss in LOSSES for name in (loss.id, lo
 """A loss may be named by its class, with or without "Loss", or by its label, in any case."""
 
 
-def _read_table(
-    file: Path,
-    anchor: str | None,
-    positive: str | None,
-    negatives: list[str] | None,
-    score: str | None,
-    label: str | None,
-) -> "tuple[Table, Roles]":
+def _roles(
+    anchor: str | None, positive: str | None, negatives: list[str] | None, score: str | None, label: str | None,
+    text: str | None, class_: str | None, as_: AsFormat | None,
+) -> "Roles":  # fmt: skip
+    """What was named."""
+    from studio.data.table import Roles
+
+    return Roles(anchor, positive, tuple(negatives or ()), score, label, text, class_, as_ is not None)
+
+
+def _read_table(file: Path, given: "Roles") -> "tuple[Table, Roles]":
     """The table and its roles: those that were named, the others guessed.
 
-    Once both anchor and positive are named nothing else is guessed: the table is taken for what was said. A named
-    negative, score or label replaces every guessed one, for a dataset has one of the three.
+    Once both anchor and positive are named, or the text, nothing else is guessed: the table is taken for what was said. A
+    named negative, score or label replaces every guessed one, for a dataset has one of the three.
     """
     from studio.data.read import read_table
     from studio.data.roles import guess_roles
-    from studio.data.table import Roles
 
     table = read_table(file)
-    extras = Roles(negatives=tuple(negatives or ()), score=score, label=label)
-    if anchor is not None and positive is not None:
-        return table, replace(extras, anchor=anchor, positive=positive)
-    guess = guess_roles(table)
-    named = {column for column in (anchor, positive, *extras.columns.values()) if column is not None}
+    if given.text is not None:
+        return table, given
+    if given.class_ is not None:
+        return table, replace(given, text=_text_beside(table, given.class_))
+    if given.anchor is not None and given.positive is not None:
+        return table, given
+    guess = guess_roles(table, 2 if given.columns or given.as_triplets else None)
+    if guess.text is not None:
+        return table, guess
+    anchor, positive = given.anchor, given.positive
+    extras = replace(given, anchor=None, positive=None)
+    named = set(given.columns.values())
     free = [column for column in (guess.anchor, guess.positive) if column not in named]
     if anchor is None:
         anchor = free.pop(0) if free else None
     if positive is None:
         positive = free.pop(0) if free else None
     if not extras.columns:
-        negatives = tuple(column for column in guess.negatives if column not in named)
-        extras = Roles(
-            negatives=negatives,
+        extras = replace(
+            extras,
+            negatives=tuple(column for column in guess.negatives if column not in named),
             score=guess.score if guess.score not in named else None,
             label=guess.label if guess.label not in named else None,
         )
+    if extras.as_triplets and extras.label is None:
+        raise DataError(
+            "Triplets are made of labelled pairs; no column of labels was found.",
+            hint="Name it with --label: 1 (entailment) says that two texts belong together, 0 (contradiction) that they do not.",
+        )
     return table, replace(extras, anchor=anchor, positive=positive)
+
+
+def _text_beside(table: "Table", class_: str) -> str | None:
+    """The column that holds the texts of a named class."""
+    from studio.data.roles import guess_roles
+
+    kept = [name for name in table.columns if name != class_]
+    return guess_roles(replace(table, data=table.data.select(kept)), 1).text if kept else None
 
 
 def _read_config(file: Path) -> dict[str, Any]:

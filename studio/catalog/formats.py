@@ -16,6 +16,10 @@ ROLES = (
     Role("negative", "Negative", "A text that does not belong to the anchor. There may be several."),
     Role("score", "Score", "A number that says how similar the two texts are."),
     Role("label", "Label", "1 when the two texts belong together, 0 when they do not."),
+    Role("text", "Text", "The text to learn from, one a row."),
+    Role(
+        "class", "Class", "What kind of text it is: texts of one class belong together. Leave it out if there is none."
+    ),
 )
 
 
@@ -48,6 +52,8 @@ FORMATS = (
         "An anchor, a text that belongs to it and one or more that do not.",
         "triplet_accuracy",
     ),
+    Format("classed_text", "Texts with classes", "One text a row and the class that it belongs to.", "ndcg@10"),
+    Format("texts", "Plain texts", "One text a row and nothing that says what belongs together.", "ndcg@10"),
 )
 
 FORMAT = {record.id: record for record in FORMATS}

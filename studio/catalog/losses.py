@@ -25,9 +25,16 @@ class Loss:
     """One sentence for a person who has to choose."""
     parameters: tuple[LossParameter, ...] = ()
     fixed: dict = field(default_factory=dict)
-    """Arguments that the studio always passes. ``distance``: name of a TripletDistanceMetric."""
+    """Arguments that the studio always passes. ``distance``: name of a TripletDistanceMetric; ``batch_distance``: of a
+    method of BatchHardTripletLossDistanceFunction."""
     in_batch_negatives: bool = False
     """The other rows of a batch serve as negatives: a batch must not hold the same text twice."""
+    by_class: bool = False
+    """Compares texts of a batch by their classes: a batch holds two texts at least of each of its classes."""
+    text_twice: bool = False
+    """Takes plain texts as pairs of each text with itself, which dropout makes two different readings of one text."""
+    whys: dict[str, str] = field(default_factory=dict)
+    """Format -> sentence that says it better than ``why`` there."""
     max_negatives: int | None = None
     """Most negatives a row may have; None: any number."""
     min_batch_size: int = 1
@@ -38,10 +45,15 @@ LOSSES = (
     Loss(
         "MultipleNegativesRankingLoss",
         "Multiple negatives ranking",
-        ("pair", "triplet"),
+        ("pair", "triplet", "texts"),
         "Every other row of the batch serves as a wrong answer, so plain pairs are enough; larger batches teach more.",
         (LossParameter("loss_scale", "scale", 20.0),),
         in_batch_negatives=True,
+        text_twice=True,
+        whys={
+            "texts": "Each text is read twice and has to find its other reading, which dropout makes a little different, among the "
+            "texts of the batch (SimCSE, Gao et al. 2021, arXiv:2104.08821). Plain texts teach less than pairs."
+        },
         min_batch_size=2,
         source="Henderson et al. 2017, arXiv:1705.00652",
     ),
@@ -106,6 +118,17 @@ LOSSES = (
         (LossParameter("loss_margin", "margin", 0.5),),
         min_batch_size=2,
         source="sentence-transformers, OnlineContrastiveLoss",
+    ),
+    Loss(
+        "BatchAllTripletLoss",
+        "Triplets of the batch by class",
+        ("classed_text",),
+        "Brings texts of one class closer together than to texts of other classes, with all triplets that a batch can make.",
+        (LossParameter("loss_margin", "margin", 0.3),),
+        fixed={"batch_distance": "cosine_distance"},
+        by_class=True,
+        min_batch_size=4,
+        source="Hermans et al. 2017, arXiv:1703.07737",
     ),
 )
 

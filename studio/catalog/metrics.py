@@ -11,20 +11,23 @@ class Metric:
     formats: tuple[str, ...]
 
 
+SEARCHED = ("pair", "triplet", "classed_text", "texts")
+"""Formats whose held-out rows are questions with right answers."""
+
 METRICS = (
     Metric(
         "ndcg@10",
         "nDCG@10",
         "How high the right texts stand among the first ten; 1 means always on top.",
-        ("pair", "triplet"),
+        SEARCHED,
     ),
     Metric(
         "mrr@10",
         "MRR@10",
         "One divided by the rank of the first right text, averaged; 0 when it is not in the first ten.",
-        ("pair", "triplet"),
+        SEARCHED,
     ),
-    Metric("accuracy@1", "Accuracy@1", "Share of questions whose first hit is a right one.", ("pair", "triplet")),
+    Metric("accuracy@1", "Accuracy@1", "Share of questions whose first hit is a right one.", SEARCHED),
     Metric(
         "triplet_accuracy",
         "Triplet accuracy",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from studio.data import cut, findings, near, personal, wording
+from studio.data import classes, cut, findings, near, personal, wording
 from studio.data.cut import TokenLengths
 from studio.data.prepare import Prepared, prepare
 from studio.data.read import read_table
@@ -104,6 +104,8 @@ def check(prepared: Prepared, table: Table | None = None, lengths: TokenLengths 
         found += findings.scores(prepared)
     if "label" in prepared.data.column_names:
         found += findings.labels(prepared)
+    if "class" in prepared.data.column_names:
+        found += classes.find(prepared.data)
     found += [Finding("done_to_rows", "info", note) for note in prepared.notes]
     return sort_findings(found)
 

@@ -1,8 +1,8 @@
 """A dataset on disk: ``data.parquet`` and ``dataset.json`` in one folder, written once, never changed.
 
 Columns of data.parquet, always in this order, those of the format only: ``anchor``, ``positive``, ``negative`` (or
-``negative_1`` ... ``negative_n``), ``score`` (float64 in [0, 1]) or ``label`` (int64, 0 or 1); last ``row``
-(int64, the row's number in the file).
+``negative_1`` ... ``negative_n``), ``score`` (float64 in [0, 1]) or ``label`` (int64, 0 or 1); or ``text`` and, where
+there is one, ``class`` (string, as it is spelt in the file); last ``row`` (int64, the row's number in the file).
 """
 
 from dataclasses import asdict, dataclass, field

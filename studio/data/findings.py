@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.data.labels import describe_mapping
-from studio.data.prepare import DUPLICATE, NEUTRAL, REASONS, Prepared
+from studio.data.prepare import DUPLICATE, NEUTRAL, REASONS, UNPAIRED, Prepared
 from studio.data.roles import describe
 from studio.data.rows import count, finding, plain_mask, text_columns, where
 from studio.data.table import CUT_OFF, Finding, RowNote, Table
@@ -65,7 +65,7 @@ def _numbers(notes: Iterable[RowNote]) -> list[int]:
 
 def dropped(prepared: Prepared) -> Iterable[Finding]:
     codes = {
-        reason: ("empty_text" if role not in ("score", "label") else f"missing_{role}")
+        reason: ("empty_text" if role not in ("score", "label", "class") else f"missing_{role}")
         for role, reason in REASONS.items()
     }
     for reason, notes in prepared.dropped.items():
@@ -86,6 +86,15 @@ def dropped(prepared: Prepared) -> Iterable[Finding]:
                 "info",
                 f"{count(len(notes))} labelled {said} will be left out: such a pair says neither that its texts belong together "
                 "nor that they do not, and no loss for labelled pairs learns from it.",
+                _numbers(notes),
+            )
+            continue
+        if reason == UNPAIRED:
+            yield finding(
+                "unpaired_labels",
+                "info",
+                f"{count(len(notes))} will be left out: a triplet needs an anchor with a text labelled 1 and one labelled 0, and these "
+                "have no counterpart. Train on the labelled pairs instead if they are too many to lose.",
                 _numbers(notes),
             )
             continue
@@ -177,6 +186,8 @@ def same_text(data: pa.Table, one: str, other: str) -> np.ndarray:
 
 def repeats(prepared: Prepared) -> Iterable[Finding]:
     data = prepared.data
+    if "positive" not in data.column_names:
+        return
     same = where(data, same_text(data, "anchor", "positive"))
     if len(same) and prepared.format in ("pair", "triplet"):
         yield finding(

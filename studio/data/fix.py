@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.data.check import Measure, check, sort_findings
+from studio.data.classes import alone_in_class, several_classes
 from studio.data.dataset import DatasetInfo, load_info, load_rows, save_dataset
 from studio.data.findings import BROKEN, contradictions, pair_numbers, same_text, too_short
 from studio.data.near import near_duplicates
@@ -21,7 +22,7 @@ from studio.errors import DataError
 
 IMPORTED = (
     "skipped_rows", "cut_off", "repaired_rows", "one_of_several_tables", "empty_text", "missing_score", "missing_label", "duplicate_rows",
-    "neutral_labels", "labels_read_as", "done_to_rows",
+    "missing_class", "neutral_labels", "unpaired_labels", "labels_read_as", "done_to_rows",
 )  # fmt: skip
 """Findings about how the file became a dataset: true of every version of it."""
 
@@ -137,9 +138,31 @@ FIXES = (
         _without_beginnings,
     ),
     Fix("swapped_columns", "Swap anchor and positive", "{rows} changed: anchor and positive were swapped", _swapped),
+    Fix(
+        "contradictory_classes",
+        "Leave out texts of several classes",
+        "{rows} left out: their text stood under several classes",
+        _dropping(several_classes),
+    ),
+    Fix(
+        "rare_classes",
+        "Leave out classes with one row",
+        "{rows} left out: the only ones of their class",
+        _dropping(alone_in_class),
+    ),
 )
 
 FIX = {fix.code: fix for fix in FIXES}
+NEEDS = {
+    "anchor_equals_positive": "positive",
+    "positive_equals_negative": "positive",
+    "anchor_equals_negative": "positive",
+    "contradictory_labels": "label",
+    "contradictory_scores": "score",
+    "contradictory_classes": "class",
+    "rare_classes": "class",
+}
+"""Code of a fix -> the column that a dataset must have for it; what is not named fits every dataset."""
 
 
 def fixes_for(findings: Iterable[Finding]) -> tuple[Fix, ...]:
@@ -156,7 +179,7 @@ def fix_rows(data: pa.Table, format: str, code: str) -> tuple[pa.Table, str]:
     fix = FIX.get(code)
     if fix is None:
         raise DataError(f"There is no fix '{code}'.", hint=f"Fixes are: {', '.join(FIX)}.")
-    needed = {"contradictory_labels": "label", "contradictory_scores": "score"}.get(code)
+    needed = NEEDS.get(code)
     if (needed and needed not in data.column_names) or (code == "swapped_columns" and format != "pair"):
         raise DataError(f"'{fix.label}' does not fit this dataset.", hint="Choose a fix that its findings offer.")
     fixed = fix.apply(data)

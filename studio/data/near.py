@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import rensa
 
-from studio.data.rows import count, finding, text_columns, where
+from studio.data.rows import class_numbers, count, finding, text_columns, where
 from studio.data.table import Finding
 
 ALIKE = 0.8
@@ -52,12 +52,14 @@ class _Words:
 def near_duplicates(data: pa.Table) -> np.ndarray:
     """Mask of the rows that nearly repeat an earlier row that is not itself such a row.
 
-    Each text must be near its counterpart, with the same numbers in it; labels must be equal, scores close. Some seconds
+    Each text must be near its counterpart, with the same numbers in it; labels and classes must be equal, scores close. Some seconds
     for 100,000 rows; rows beyond the first 250,000 are not looked at.
     """
     columns = [_words(data[name].slice(0, MAX_ROWS)) for name in text_columns(data)]
     repeats = np.zeros(len(data), dtype=bool)
     value = next((data[name].to_numpy() for name in ("label", "score") if name in data.column_names), None)
+    if "class" in data.column_names:
+        value = class_numbers(data)
     for row, earlier in _candidates(columns):
         if repeats[row] or repeats[earlier]:
             continue

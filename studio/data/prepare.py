@@ -8,21 +8,28 @@ import pyarrow.compute as pc
 
 from studio.data.labels import NUMBER, Labels, read_labels, refuse
 from studio.data.table import Roles, RowNote, Table
+from studio.data.triplets import make_triplets
 from studio.errors import DataError
 
 MAX_NEGATIVES = 10
 MISSING = ("", "nan", "null", "none", "na", "n/a", "-", "?")
 """What a score or label that is not there looks like, lower case."""
+NO_CLASS = ("", "nan", "null")
+"""The same for a class: 'none' and '-' may be classes."""
 REASONS = {
     "anchor": "anchor is empty",
     "positive": "positive is empty",
     "negative": "a negative is empty",
     "score": "score is missing",
     "label": "label is missing",
+    "text": "text is empty",
+    "class": "class is missing",
 }
 NEUTRAL = "the label says neither"
 """Neutral and undecided pairs: no loss learns from them."""
 DUPLICATE = "the same row again"
+UNPAIRED = "no text of the other label for the same anchor"
+"""Where triplets are made of labelled pairs."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Prepared:
 
 
 def prepare(table: Table, roles: Roles) -> Prepared:
-    """Texts stripped, scores in [0, 1], labels 0 or 1; rows that cannot be used left out.
+    """Texts stripped, scores in [0, 1], labels 0 or 1; rows that cannot be used left out. Classes stay as they are spelt.
 
     Raises:
         DataError: roles that make no format, a column that is missing or has two roles, labels of unknown spelling, scores
@@ -55,8 +62,9 @@ def prepare(table: Table, roles: Roles) -> Prepared:
     rows = source["\0row"].combine_chunks()
 
     columns: dict[str, pa.Array] = {}
-    for role in ("anchor", "positive"):
-        columns[role] = _texts(source[chosen[role]], role, chosen[role])
+    for role in ("anchor", "positive", "text"):
+        if role in chosen:
+            columns[role] = _texts(source[chosen[role]], role, chosen[role])
     columns |= _negatives(source, roles, notes)
     scale = None
     if roles.score:
@@ -65,6 +73,8 @@ def prepare(table: Table, roles: Roles) -> Prepared:
     if roles.label:
         labels = read_labels(_present(source[roles.label], "label", roles.label), roles.label, rows)
         columns["label"] = labels.values
+    if roles.class_:
+        columns["class"] = _present(source[roles.class_], "class", roles.class_, NO_CLASS)
 
     reason = np.full(len(rows), "", dtype=object)
     for role, values in columns.items():
@@ -83,12 +93,20 @@ def prepare(table: Table, roles: Roles) -> Prepared:
     again = first >= 0
     reason[again] = DUPLICATE
 
-    dropped = _notes(reason, rows, first)
     keep = reason == ""
-    if not keep.any():
+    data = pa.table({**columns, "row": rows}).filter(pa.array(keep)).combine_chunks()
+    if roles.as_triplets and roles.label:
+        made = make_triplets(data)
+        reason[np.flatnonzero(keep)[~made.used]] = UNPAIRED
+        notes.append(
+            f"{int(made.used.sum()):,} labelled pairs make {len(made.data):,} triplets: an anchor with a text labelled 1 and one "
+            f"labelled 0. A pair labelled 0 holds in both directions. {int((~made.used).sum()):,} pairs have no counterpart."
+        )
+        data = made.data.combine_chunks()
+    dropped = _notes(reason, rows, first)
+    if not len(data):
         told = "; ".join(f"{len(found):,} rows: {why}" for why, found in dropped.items())
         raise DataError(f"No row is left to train on ({told}).", hint="Choose other columns, or complete the table.")
-    data = pa.table({**columns, "row": rows}).filter(pa.array(keep)).combine_chunks()
     return Prepared(data, roles.format or "", dropped, scale, tuple(notes), labels.mapping if labels else {})
 
 
@@ -117,10 +135,20 @@ def check_roles(table: Table, roles: Roles) -> dict[str, str]:
 
 def no_format(table: Table, roles: Roles) -> DataError:
     """The error for roles that make no format, in words that help."""
+    if roles.text is None and roles.class_ is not None:
+        return DataError(
+            f"'{roles.class_}' is the class, no column is the text.", hint="Choose the column that holds the texts."
+        )
+    if roles.text is not None:
+        others = " and ".join(role.replace("_", " ") for role in roles.columns if role not in ("text", "class"))
+        return DataError(
+            f"A row has either one text, with or without a class, or two texts; here it has a text and {others}.",
+            hint="Choose text (and class), or anchor and positive.",
+        )
     if len(table.columns) == 1:
         return DataError(
             f"The table has one column only ('{table.columns[0]}'): two texts a row are needed.",
-            hint="Add a column with the text that belongs to each, for example an answer, a description or a topic.",
+            hint="Add a column with the text that belongs to each, or choose the column as text: it then trains by itself.",
         )
     if roles.anchor is None and roles.positive is None:
         return DataError(
@@ -142,9 +170,9 @@ def no_format(table: Table, roles: Roles) -> DataError:
 
 def _one_positive_a_row(source: pa.Table, roles: Roles, notes: list[str]) -> pa.Table:
     """A list of positives becomes as many rows, all with the number of the row they came from."""
-    column = source[roles.positive]
-    if not pa.types.is_list(column.type):
+    if roles.positive is None or not pa.types.is_list(source[roles.positive].type):
         return source
+    column = source[roles.positive]
     lists = column.combine_chunks()
     # A null or empty list keeps its row, which is then dropped with a reason.
     counts = np.maximum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(), 1)
@@ -201,10 +229,10 @@ def _from_lists(column: pa.ChunkedArray, name: str, notes: list[str]) -> list[pa
     return [pa.array([items[i] if items else None for items in lists], pa.string()) for i in range(use)]
 
 
-def _present(column: pa.ChunkedArray, role: str, name: str) -> pa.Array:
+def _present(column: pa.ChunkedArray, role: str, name: str, nothing: tuple[str, ...] = MISSING) -> pa.Array:
     """Trimmed; null where there is nothing."""
     texts = _texts(column, role, name)
-    missing = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(MISSING))
+    missing = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(nothing))
     return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
 
 
@@ -251,7 +279,7 @@ def _first_equal(columns: dict[str, pa.Array], among: np.ndarray) -> np.ndarray:
 def _notes(reason: np.ndarray, rows: pa.Array, first: np.ndarray) -> dict[str, tuple[RowNote, ...]]:
     numbers = rows.to_numpy()
     dropped = {}
-    for why in (*dict.fromkeys(REASONS.values()), NEUTRAL, DUPLICATE):
+    for why in (*dict.fromkeys(REASONS.values()), NEUTRAL, UNPAIRED, DUPLICATE):
         at = np.flatnonzero(reason == why)
         if len(at):
             dropped[why] = tuple(

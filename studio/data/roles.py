@@ -17,6 +17,10 @@ SAMPLE_ROWS = 2_000
 USUAL_SCALES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 5.0), (1.0, 5.0), (0.0, 10.0), (0.0, 100.0), (0.0, 4.0), (0.0, 3.0))
 CANDIDATES = 12
 """Columns compared pair by pair; wider tables have their likeliest texts looked at."""
+FEW_TOPICS = 10
+"""With fewer different topics they are classes, however readable: as answers they would fill no batch."""
+MOST_NUMBERS = 0.3
+"""Different numbers divided by rows up to which numbers can be classes."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,15 @@ class Column:
     """Of numbers."""
     values: frozenset[str] = frozenset()
     """All different values, lower case, when there are at most 20."""
+    whole: bool = False
+    """Whole numbers."""
 
 
-def guess_roles(table: Table) -> Roles:
-    """The likeliest roles. They may make no format yet: a table of one text column has an anchor only."""
+def guess_roles(table: Table, texts_a_row: int | None = None) -> Roles:
+    """The likeliest roles. ``texts_a_row``: 1 or 2 where a person has said so.
+
+    They may make no format yet: a table of one text column, taken for two texts a row, has an anchor only.
+    """
     columns = [describe(name, table.data[name]) for name in sorted(table.columns, key=_natural)]
     negatives = [
         c
@@ -53,6 +62,8 @@ def guess_roles(table: Table) -> Roles:
     texts = sorted(texts[:CANDIDATES], key=lambda c: _natural(c.name))
     if not texts:
         return Roles()
+    if texts_a_row == 1 or (len(texts) == 1 and texts_a_row is None):
+        return _one_text(columns, texts)
     if len(texts) == 1:
         return Roles(anchor=texts[0].name)
     anchor, positive = max(permutations(texts, 2), key=lambda pair: round(_pair_fit(*pair), 6))
@@ -60,7 +71,8 @@ def guess_roles(table: Table) -> Roles:
         lists = [c.name for c in negatives if c.kind == "lists"]
         return Roles(anchor.name, positive.name, tuple(lists[:1] or [c.name for c in negatives]))
     if positive.kind == "class" and name_fit(positive.name, "positive") < 1:
-        return Roles(anchor.name, positive.name)
+        readable = texts_a_row == 2 or _are_topics(table.data[positive.name])
+        return Roles(anchor.name, positive.name) if readable else Roles(text=anchor.name, class_=positive.name)
     rest = [c for c in columns if c not in (anchor, positive)]
     score = _best(rest, _score_fit)
     label = _best(rest, _label_fit)
@@ -69,6 +81,34 @@ def guess_roles(table: Table) -> Roles:
         keep_score = _score_fit(score) >= _label_fit(label)
         score, label = (score, None) if keep_score else (None, label)
     return Roles(anchor.name, positive.name, (), score.name if score else None, label.name if label else None)
+
+
+def _one_text(columns: list[Column], texts: list[Column]) -> Roles:
+    """The text that looks most like one, and the column that looks most like its class."""
+    text = max(texts, key=lambda c: (round(_textness(c) + name_fit(c.name, "text"), 6), c.kind == "text"))
+    found = _best([c for c in columns if c is not text], _class_fit)
+    return Roles(text=text.name, class_=found.name if found else None)
+
+
+def _class_fit(column: Column) -> float:
+    if column.filled < 0.5 or column.kind not in ("class", "number", "binary"):
+        return 0.0
+    named = max(name_fit(column.name, "class"), name_fit(column.name, "label"))
+    if column.kind == "class":
+        return max(0.4, named)
+    if name_fit(column.name, "other") or name_fit(column.name, "score") or not column.whole:
+        return 0.0
+    if column.unique > MOST_NUMBERS and column.kind == "number":
+        return 0.0
+    # Numbers that nothing says are classes may be anything: ratings, counts, years.
+    return named or (0.3 if _is_nameless(column.name) else 0.0)
+
+
+def _are_topics(column: pa.ChunkedArray) -> bool:
+    """Whether a closed set of values is words that can be read, and enough of them to be answers: topics, not codes."""
+    values = pc.unique(pc.utf8_trim_whitespace(column.drop_null())).to_pylist()
+    readable = sum(re.search(r"[^\W\d_]{3}|[\u3040-\u9fff\uac00-\ud7af]", value) is not None for value in values)
+    return len(values) >= FEW_TOPICS and readable > 0.8 * len(values)
 
 
 def describe(name: str, column: pa.ChunkedArray) -> Column:
@@ -95,7 +135,7 @@ def describe(name: str, column: pa.ChunkedArray) -> Column:
     values = frozenset(v.casefold() for v in pc.unique(texts).to_pylist()) if unique <= 20 else frozenset()
     numeric = pc.match_substring_regex(texts, NUMBER)
     share = pc.mean(pc.cast(numeric, pa.float64())).as_py()
-    scale = None
+    scale, whole = None, False
     if share > 0.95:
         numbers = pc.cast(pc.replace_substring(texts.filter(numeric), ",", "."), pa.float64())
         low, high = pc.min(numbers).as_py(), pc.max(numbers).as_py()
@@ -114,7 +154,7 @@ def describe(name: str, column: pa.ChunkedArray) -> Column:
         kind = "class"
     else:
         kind = "text"
-    return Column(name, filled, kind, length, unique / count, spaced, scale, values)
+    return Column(name, filled, kind, length, unique / count, spaced, scale, values, whole)
 
 
 ID_VALUE = r"^(https?://\S+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-fA-F]{16,}|[\w.:/#-]*\d[\w.:/#-]*)$"

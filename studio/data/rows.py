@@ -21,8 +21,15 @@ def count(rows: int, one: str = "row", many: str = "rows") -> str:
 
 
 def text_columns(data: pa.Table) -> list[str]:
-    """anchor, positive and the negatives."""
-    return [name for name in data.column_names if name not in ("score", "label", "row")]
+    """anchor, positive and the negatives, or text."""
+    return [name for name in data.column_names if name not in ("score", "label", "class", "row")]
+
+
+def class_numbers(data: pa.Table) -> np.ndarray:
+    """0 to C - 1 for each row, by the class's place in alphabetical order."""
+    coded = data["class"].combine_chunks().dictionary_encode()
+    spelt = np.array(coded.dictionary.to_pylist(), dtype=object)
+    return np.argsort(np.argsort(spelt)).astype(np.int64)[coded.indices.to_numpy()]
 
 
 def where(data: pa.Table, mask: pa.Array | pa.ChunkedArray | np.ndarray) -> np.ndarray:

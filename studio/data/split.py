@@ -7,7 +7,8 @@ import pyarrow as pa
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from studio.data.rows import text_columns
+from studio.data.classes import choose_by_class
+from studio.data.rows import class_numbers, text_columns
 from studio.errors import DataError
 
 MAX_HELDOUT = 2_000
@@ -33,6 +34,8 @@ LEVELS = (
     _Level("anchors", ("positive",), (0.5, 1.5), 1),
     _Level("answers", ("anchor",), (0.0, np.inf), 1),
 )
+ONE_TEXT = (_Level("nothing", (), (0.8, 1.5), 10), _Level("nothing", (), (0.0, np.inf), 1))
+"""The same for rows of one text."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,9 @@ def split(data: pa.Table, share: float, seed: int) -> Split:
     target = int(np.clip(round(share * rows), 1, min(MAX_HELDOUT, rows - 1)))
     codes = _codes(data)
     labels = data["label"].to_numpy() if "label" in data.column_names else None
-    for level in LEVELS:
+    if "class" in data.column_names:
+        return _split_classes(codes["text"], class_numbers(data), target, seed)
+    for level in LEVELS if "anchor" in codes else ONE_TEXT:
         if level.shared == "negatives" and len(codes) == 2:
             continue
         group = _groups([codes[name] for name in level.kept_apart or codes])
@@ -75,6 +80,27 @@ def split(data: pa.Table, share: float, seed: int) -> Split:
         "The table has so few different texts that none can be held out to judge the result on.",
         hint="Use a table with more different anchors, or choose other columns.",
     )
+
+
+def _split_classes(text: np.ndarray, number: np.ndarray, target: int, seed: int) -> Split:
+    """Held-out rows of every class; whole classes where those are too small to be divided."""
+    group = np.unique(text, return_inverse=True)[1]
+    chosen = choose_by_class(group, number, target, seed)
+    divided = chosen.sum() >= 0.5 * target
+    if not divided:
+        tied = _groups([text, text.max() + 1 + number])
+        chosen = _choose(tied, target, seed, None, _Level("nothing", (), (0.0, np.inf), 1))
+    if chosen is None:
+        raise DataError(
+            "The classes are so few and small that none can be held out to judge the result on.",
+            hint="Use a table with more rows, or choose another column as class.",
+        )
+    heldout, train = np.flatnonzero(chosen), np.flatnonzero(~chosen)
+    start = f"{len(heldout):,} of {len(text):,} rows are held out; none of their texts stands in a training row"
+    if divided:
+        return Split(train, heldout, f"{start}, and each of their classes has training rows too.", "nothing")
+    few = len(np.unique(number[heldout]))
+    return Split(train, heldout, f"{start}. Classes are so small that {few:,} of them are held out whole.", "nothing")
 
 
 def _codes(data: pa.Table) -> dict[str, np.ndarray]:

@@ -61,6 +61,10 @@ class Roles:
     negatives: tuple[str, ...] = ()
     score: str | None = None
     label: str | None = None
+    text: str | None = None
+    class_: str | None = None
+    as_triplets: bool = False
+    """Make triplets of pairs and labels: an anchor with a text labelled 1 and one labelled 0. For entailment tables."""
 
     @property
     def columns(self) -> dict[str, str]:
@@ -73,19 +77,25 @@ class Roles:
             **negatives,
             "score": self.score,
             "label": self.label,
+            "text": self.text,
+            "class": self.class_,
         }
         return {role: column for role, column in pairs.items() if column is not None}
 
     @property
     def format(self) -> str | None:
         """Id of the format (catalog/formats.py) that these roles make; None while they make none."""
-        if self.anchor is None or self.positive is None:
-            return None
+        labelled = "triplet" if self.as_triplets else "labelled_pair"
         extras = [
             name
-            for name, value in (("triplet", self.negatives), ("scored_pair", self.score), ("labelled_pair", self.label))
+            for name, value in (("triplet", self.negatives), ("scored_pair", self.score), (labelled, self.label))
             if value
         ]
+        if self.text is not None:
+            alone = self.anchor is None and self.positive is None and not extras
+            return None if not alone else "texts" if self.class_ is None else "classed_text"
+        if self.anchor is None or self.positive is None or self.class_ is not None:
+            return None
         return extras[0] if len(extras) == 1 else "pair" if not extras else None
 
 

@@ -39,8 +39,11 @@ _WORDS = {
         same is_similar similar correct is_correct y
         etikett klasse etiquette etiqueta etichetta gleich 标签 ラベル 라벨
     """,
-    # Closed sets of values: the positive of a text when there is no better one.
-    "class": "category topic intent tag genre kind type group department kategorie thema categorie categoria tema sujet thème",
+    # Closed sets of values: the class of a text, or its positive when there is no better one.
+    "class": """
+        category topic intent tag genre kind type group department sentiment emotion kategorie thema categorie categoria tema sujet thème
+        class class_id label_id coarse_label fine_label klasse classe clase 类别 カテゴリ 분류
+    """,
     # Never a role when a name says it.
     "other": """
         id ids idx index key uuid guid qid pid url uri link href date time timestamp year month day created updated price cost amount count

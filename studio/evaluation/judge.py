@@ -36,6 +36,7 @@ def judge(task: Task, base: Measurement, tuned: Measurement, facts: Facts, split
         heldout_rows=task.rows,
         corpus_size=len(task.retrieval.corpus) if task.retrieval else None,
         split_note=split_note,
+        note=task.note,
         now_right=_changed(task, base, tuned),
         now_wrong=_changed(task, tuned, base),
     )

@@ -53,7 +53,9 @@ def measure(
     return _MEASURES[task.format](encoded, task)
 
 
-def _pairs(encoded: "_Encoded", task: Task) -> Measurement:
+def _searched(encoded: "_Encoded", task: Task) -> Measurement:
+    if not task.retrieval.queries:
+        return Measurement({})
     return _search(encoded, task.retrieval)
 
 
@@ -112,7 +114,14 @@ def _labelled(encoded: "_Encoded", task: Task) -> Measurement:
     )
 
 
-_MEASURES = {"pair": _pairs, "triplet": _triplets, "scored_pair": _scored, "labelled_pair": _labelled}
+_MEASURES = {
+    "pair": _searched,
+    "triplet": _triplets,
+    "scored_pair": _scored,
+    "labelled_pair": _labelled,
+    "classed_text": _searched,
+    "texts": _searched,
+}
 
 
 def _search(encoded: "_Encoded", retrieval: Retrieval) -> Measurement:
@@ -120,6 +129,7 @@ def _search(encoded: "_Encoded", retrieval: Retrieval) -> Measurement:
         {str(i): text for i, text in enumerate(retrieval.queries)},
         {str(i): text for i, text in enumerate(retrieval.corpus)},
         {str(i): {str(j) for j in found} for i, found in enumerate(retrieval.relevant)},
+        own={str(i): str(j) for i, j in enumerate(retrieval.own)},
         corpus_chunk_size=max(100, SCORES_AT_ONCE // len(retrieval.queries)),
         mrr_at_k=[10], ndcg_at_k=[10], accuracy_at_k=[1, 10], precision_recall_at_k=[1, 10], map_at_k=[10],
         score_functions={"cosine": cos_sim}, name=NAME, write_csv=False,
@@ -139,11 +149,24 @@ def _search(encoded: "_Encoded", retrieval: Retrieval) -> Measurement:
 
 
 class _Search(InformationRetrievalEvaluator):
-    """The library's evaluator, which also keeps the ten hits of each query that its means are made of."""
+    """The library's evaluator, which also keeps the ten hits of each query that its means are made of.
+
+    ``own``: query -> the text of the corpus that is the query itself, which is no hit for it.
+    """
 
     description = "Information Retrieval"
 
+    def __init__(self, *args: Any, own: dict[str, str], accuracy_at_k: list[int], **kwargs: Any):
+        self.own = own
+        # The library keeps as many hits as the largest k: one more, for a query's own text is taken out of them.
+        super().__init__(*args, accuracy_at_k=[*accuracy_at_k, 11] if own else accuracy_at_k, **kwargs)
+
     def compute_metrics(self, queries_result_list: list[list[dict[str, Any]]]) -> dict[str, dict[int, float]]:
+        if self.own:
+            queries_result_list = [
+                [hit for hit in hits if hit["corpus_id"] != self.own[query]][:10]
+                for query, hits in zip(self.queries_ids, queries_result_list, strict=True)
+            ]
         self.right = [
             [hit["corpus_id"] in self.relevant_docs[query] for hit in hits[:10]]
             for query, hits in zip(self.queries_ids, queries_result_list, strict=True)

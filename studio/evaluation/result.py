@@ -42,6 +42,8 @@ class Verdict:
     """Some held-out queries whose first hit is right with the tuned model and was wrong with the base."""
     now_wrong: tuple[str, ...] = ()
     """Some for which it is the other way round."""
+    note: str = ""
+    """What must be known of how it was judged, where the rows themselves do not say what is right."""
 
     def save(self, path: Path) -> None:
         write_json(path, asdict(self))

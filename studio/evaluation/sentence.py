@@ -21,6 +21,13 @@ SAYINGS = {
     "spearman": "Ranks pairs as the scores do with a Spearman of {tuned}, was {base}",
     "average_precision": "Separates pairs that belong together with an average precision of {tuned}, was {base}",
 }
+SAYINGS_OF = {
+    ("classed_text", "accuracy@1"): "Finds a text of the same class first for {tuned} of 100 texts, was {base}",
+    ("classed_text", "ndcg@10"): "Texts of the same class stand at nDCG@10 {tuned}, was {base}",
+    ("texts", "accuracy@1"): "Finds the other half of a text first for {tuned} of 100 texts, was {base}",
+    ("texts", "ndcg@10"): "The other half of a text stands at nDCG@10 {tuned}, was {base}",
+}
+"""(format, metric) -> what to say there instead."""
 COLLAPSED = "It got worse: keep the base model. The tuned model finds every pair equally similar."
 OF_100 = ("accuracy@1", "triplet_accuracy")
 
@@ -51,13 +58,15 @@ def verdict_sentence(primary: MetricResult | None, metrics: tuple[MetricResult, 
     """One honest sentence or two. ``rows``: questions or rows that were judged; ``primary`` None: not defined on them."""
     outcome = outcome_of(primary, rows)
     if primary is None:
+        if format == "classed_text":
+            return "Cannot be judged: no held-out text has another one of its class to be found."
         column = "score" if format == "scored_pair" else "label"
         return f"Cannot be judged: {_rows(rows)} with no two different {column}s say nothing about a model."
     if rows < LEAST_ROWS:
         return f"Cannot be judged: {_rows(rows)} {'is' if rows == 1 else 'are'} too few to tell anything from chance."
     if outcome == "no_difference":
         return _no_difference(primary, rows)
-    said = _saying(_most_telling(primary, metrics, outcome))
+    said = _saying(_most_telling(primary, metrics, outcome), format)
     return said if outcome == "better" else f"It got worse: keep the base model. {said}"
 
 
@@ -102,7 +111,7 @@ def _most_telling(primary: MetricResult, metrics: tuple[MetricResult, ...], outc
     return plain if (plain.low > 0 if outcome == "better" else plain.high < 0) else primary
 
 
-def _saying(metric: MetricResult) -> str:
+def _saying(metric: MetricResult, format: str) -> str:
     change = metric.tuned - metric.base
     if metric.id in OF_100:
         digits = 0 if abs(change) >= 0.02 else 1
@@ -111,7 +120,7 @@ def _saying(metric: MetricResult) -> str:
     else:
         numbers = [f"{x:.3f}" for x in (metric.tuned, metric.base)]
         moves = [f"{x:+.3f}" for x in (change, metric.low, metric.high)]
-    said = SAYINGS[metric.id].format(tuned=numbers[0], base=numbers[1])
+    said = SAYINGS_OF.get((format, metric.id), SAYINGS[metric.id]).format(tuned=numbers[0], base=numbers[1])
     return f"{said} ({moves[0]}, between {moves[1]} and {moves[2]})."
 
 

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from studio.catalog.formats import FORMAT
 from studio.catalog.metrics import METRICS
+from studio.data.rows import class_numbers
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Retrieval:
     corpus: tuple[str, ...]
     relevant: tuple[frozenset[int], ...]
     """Positions in ``corpus``, one set a query, none empty."""
+    own: tuple[int, ...] = ()
+    """Position of each query's own text in ``corpus``, which is no hit for it; empty where queries do not stand there."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Task:
     targets: np.ndarray | None
     """Scores (float64) or labels (int64), one a row; None where the format has none."""
     retrieval: Retrieval | None
+    note: str = ""
+    """What a person must know of how this judges; empty where the rows themselves say what is right."""
 
     @property
     def rows(self) -> int:
@@ -55,7 +60,7 @@ class Task:
         for row in self.negatives:
             texts.update(dict.fromkeys(row))
         if self.retrieval is not None:
-            texts.update(dict.fromkeys(self.retrieval.corpus))
+            texts.update(dict.fromkeys(self.retrieval.queries + self.retrieval.corpus))
         return tuple(texts)
 
 
@@ -68,6 +73,10 @@ def make_task(
     questions are searched in all answers of the dataset, as the few of the held-out rows would be too easy.
     ``most_others``: search in at most this many of those, drawn by chance; for quick looks in between.
     """
+    if format == "classed_text":
+        return by_class(data, heldout, most_others)
+    if format == "texts":
+        return by_halves(data, heldout, most_others)
     rows = data.take(heldout)
     anchors, positives = (tuple(rows[name].to_pylist()) for name in ("anchor", "positive"))
     columns = [rows[name].to_pylist() for name in data.column_names if name.startswith("negative")]
@@ -76,12 +85,77 @@ def make_task(
     retrieval = None
     if "ndcg@10" in {metric.id for metric in METRICS if format in metric.formats}:
         others = data["positive"].unique().to_pylist() if shared == "answers" else []
-        if most_others is not None and len(others) > most_others:
-            chosen = np.random.default_rng(0).choice(len(others), most_others, replace=False)
-            others = [others[i] for i in np.sort(chosen)]
+        others = [others[i] for i in _some(len(others), most_others)]
         others = [*others, *(text for row in negatives for text in row)]
         retrieval = _retrieval(data, anchors, positives, others)
     return Task(format, anchors, positives, negatives, targets, retrieval)
+
+
+def by_class(data: pa.Table, heldout: np.ndarray, most_others: int | None = None) -> Task:
+    """Each held-out text asks for texts of its class, among the other held-out ones and, where those are few, all texts."""
+    number = class_numbers(data)
+    places = _searched(len(data), heldout, most_others)
+    text = data["text"].take(places).to_pylist()
+    corpus = {one: position for position, one in enumerate(dict.fromkeys(text))}
+    members: dict[int, set[int]] = {}
+    for one, kind in zip(text, number[places].tolist(), strict=True):
+        members.setdefault(kind, set()).add(corpus[one])
+    relevant: dict[str, set[int]] = {}
+    for one, kind in zip(text[: len(heldout)], number[heldout].tolist(), strict=True):
+        relevant.setdefault(one, set()).update(members[kind] - {corpus[one]})
+    relevant = {one: found for one, found in relevant.items() if found}
+    retrieval = Retrieval(
+        tuple(relevant), tuple(corpus), tuple(map(frozenset, relevant.values())), tuple(corpus[one] for one in relevant)
+    )
+    others = len(places) - len(heldout)
+    among = f"and {others:,} training texts, for they are few" if others else "held-out texts"
+    note = f"A held-out text asks for texts of its class among the other {f'held-out {among}' if others else among}."
+    return Task("classed_text", tuple(text[: len(heldout)]), (), (), None, retrieval, note)
+
+
+def by_halves(data: pa.Table, heldout: np.ndarray, most_others: int | None = None) -> Task:
+    """Nothing says what belongs together in plain texts: the first half of each held-out one asks for its second half."""
+    halves = [halve(one) for one in data["text"].take(_searched(len(data), heldout, most_others)).to_pylist()]
+    corpus = {second: position for position, second in enumerate(dict.fromkeys(second for _, second in halves))}
+    relevant: dict[str, set[int]] = {}
+    for first, second in halves[: len(heldout)]:
+        relevant.setdefault(first, set()).add(corpus[second])
+    retrieval = Retrieval(tuple(relevant), tuple(corpus), tuple(map(frozenset, relevant.values())))
+    firsts, seconds = zip(*halves[: len(heldout)], strict=True)
+    return Task("texts", firsts, seconds, (), None, retrieval, HALVES)
+
+
+HALVES = (
+    "Plain texts do not say what belongs together, so this is a stand-in: the first half of each held-out text has to find its "
+    "second half. That is weaker evidence than labelled rows; try the model in Search before you rely on it."
+)
+FEW_TEXTS = 500
+"""With fewer held-out texts, training texts are searched as well: to find one of few is too easy."""
+MOST_SEARCHED = 5_000
+
+
+def halve(text: str) -> tuple[str, str]:
+    """Two halves of about as many words, or characters where there is one word only (or a script without blanks)."""
+    words = text.split()
+    if len(words) > 1:
+        return " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])
+    middle = len(text) // 2
+    return (text[:middle], text[middle:]) if middle else (text, text)
+
+
+def _searched(rows: int, heldout: np.ndarray, most_others: int | None) -> np.ndarray:
+    """Positions of the held-out rows and, where those are few, of others behind them."""
+    if len(heldout) >= FEW_TEXTS:
+        return heldout
+    others = np.setdiff1d(np.arange(rows), heldout)
+    return np.concatenate([heldout, others[_some(len(others), MOST_SEARCHED if most_others is None else most_others)]])
+
+
+def _some(total: int, most: int | None) -> np.ndarray:
+    """Positions of at most ``most`` of ``total``, drawn by chance, ascending."""
+    if most is None or total <= most:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(0).choice(total, most, replace=False))
 
 
 def _retrieval(data: pa.Table, anchors: tuple[str, ...], positives: tuple[str, ...], others: list[str]) -> Retrieval:

@@ -110,7 +110,9 @@ def _extend_card(path: Path, config: TrainConfig, verdict: Verdict, info: Datase
         ]
         lines.append("")
     searched = f", each searched in {verdict.corpus_size:,} texts" if verdict.corpus_size else ""
-    lines += [f"Judged on {verdict.heldout_rows:,} held-out rows that no training saw{searched}. {verdict.split_note}"]
+    lines += [
+        f"Judged on {verdict.heldout_rows:,} held-out rows that no training saw{searched}. {verdict.split_note} {verdict.note}".rstrip()
+    ]
     lines += ["", "## Data and settings", ""]
     lines += [f"- **Dataset:** {info.name}, {info.rows:,} rows", f"- **Base model:** {base.label}"]
     if base.record:

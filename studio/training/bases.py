@@ -59,6 +59,8 @@ class Limits:
     layers: int
     hidden_size: int
     tokenizer: Path | None
+    dropout: float | None = None
+    """Largest dropout probability while training; 0 for models without."""
 
 
 def installed_models() -> tuple[BaseModel, ...]:
@@ -204,7 +206,7 @@ def limits(base: Base) -> Limits:
     parameters_m = sum(math.prod(shape) for shape in shapes) / 1e6
     if base.kind == "static":
         dimension = shapes[0][-1] if shapes else None
-        return Limits(dimension, None, None, parameters_m, 0, dimension or 0, tokenizer_file(base))
+        return Limits(dimension, None, None, parameters_m, 0, dimension or 0, tokenizer_file(base), 0.0)
     inner = _inner_folder(base.path)
     config = _read(inner / "config.json") or {}
     position_limit = _position_limit(config)
@@ -221,7 +223,15 @@ def limits(base: Base) -> Limits:
         layers,
         hidden,
         tokenizer_file(base),
+        max((float(config[key]) for key in _DROPOUTS if isinstance(config.get(key), int | float)), default=None),
     )
+
+
+_DROPOUTS = (
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "hidden_dropout", "resid_pdrop",
+    "embd_pdrop", "attn_pdrop", "embedding_dropout", "mlp_dropout", "dropout_rate", "activation_dropout",
+)  # fmt: skip
+"""What configs of transformers call it."""
 
 
 def _packaged(record: BaseModel) -> Base:

@@ -118,6 +118,8 @@ class TrainConfig(BaseModel):
             raise ValueError(
                 f"{loss.label} compares the rows of a batch: the batch size must be at least {loss.min_batch_size}."
             )
+        if loss.by_class and self.batch_size % 2:
+            raise ValueError(f"{loss.label} takes texts of a class two by two: the batch size must be even.")
         takes = {parameter.id for parameter in loss.parameters}
         for name in ("loss_scale", "loss_margin", "mini_batch_size"):
             if getattr(self, name) is not None and name not in takes:

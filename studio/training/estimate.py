@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from studio.catalog.losses import LOSS
 from studio.catalog.models import DEFAULT_MODEL
 from studio.data.cut import TokenLengths
 from studio.data.dataset import DatasetInfo
 from studio.data.rows import text_columns
 from studio.training.bases import Base, Limits, limits, resolve_base
 from studio.training.config import TrainConfig
-from studio.training.rows import RowPlan, plan_rows
+from studio.training.rows import RowPlan, inputs, plan_rows
 from studio.training.suggest import check_fit
 
 SAMPLE_ROWS = 2000
@@ -85,6 +86,7 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
         notes.append(f"Time and memory are not known: {base.label} has to be downloaded first.")
         return Estimate(sizes[0], None, None, *sizes[1:], None, None, " ".join(notes))
     table = _lengths_by_column(known.tokenizer, data.take(rows.train))
+    table = {name: table[column] for name, column in inputs(data, LOSS[config.loss]).items()}
     lengths = np.concatenate(list(table.values()))
     limit = config.max_seq_length or known.max_tokens or int(lengths.max())
     gpu = _has_gpu()
@@ -202,7 +204,7 @@ def _transformer_cost(
     anchor, *others = lengths.values()
     train_rows = min(len(rows.train) * config.epochs, rows.steps * rows.batch_size * config.gradient_accumulation_steps)
     forward = 0.0  # operations of a training row's forward pass
-    for columns in ([anchor], others):
+    for columns in ([anchor], others) if others else ([anchor],):
         length = float(np.mean(columns)) if fast else _padded(columns, rows.batch_size)
         forward += _forward_flop(known, length * len(columns), length)
     times = 4 if config.loss.startswith("Cached") else 3  # backward costs twice the forward; cached computes it twice

@@ -19,10 +19,18 @@ def build_loss(model: SentenceTransformer, config: TrainConfig) -> nn.Module:
         arguments["mini_batch_size"] = int(arguments["mini_batch_size"])
     if "distance" in record.fixed:
         arguments["distance_metric"] = getattr(losses.TripletDistanceMetric, record.fixed["distance"])
+    if "batch_distance" in record.fixed:
+        distances = losses.BatchHardTripletLossDistanceFunction
+        arguments["distance_metric"] = getattr(distances, record.fixed["batch_distance"])
     return getattr(losses, record.id)(model, **arguments)
 
 
 def batch_sampler(config: TrainConfig) -> BatchSamplers:
-    """In-batch negatives need batches without a text twice: its own answer would count as a wrong one."""
-    in_batch = LOSS[config.loss].in_batch_negatives
-    return BatchSamplers.NO_DUPLICATES if in_batch else BatchSamplers.BATCH_SAMPLER
+    """In-batch negatives need batches without a text twice: its own answer would count as a wrong one.
+
+    Losses that compare classes need several texts of each.
+    """
+    loss = LOSS[config.loss]
+    if loss.by_class:
+        return BatchSamplers.GROUP_BY_LABEL
+    return BatchSamplers.NO_DUPLICATES if loss.in_batch_negatives else BatchSamplers.BATCH_SAMPLER

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from studio.catalog.losses import LOSS
+from studio.catalog.losses import LOSS, Loss
+from studio.data.rows import class_numbers, text_columns
 from studio.data.split import Split, split
 from studio.training.config import TrainConfig
 
@@ -37,16 +38,23 @@ class RowPlan:
 def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
     """Split ``data`` (a dataset's rows) and count the steps, exactly as training will make them."""
     parts = split(data, config.heldout_share, config.seed)
-    train = np.sort(np.asarray(parts.train, dtype=np.int64))
-    if config.max_train_rows is not None and config.max_train_rows < len(train):
-        chosen = np.random.default_rng(config.seed).choice(train, config.max_train_rows, replace=False)
-        train = np.sort(chosen)
+    train = drawn(parts.train, config)
     loss = LOSS[config.loss]
     batch_size, notes = config.batch_size, []
     if loss.in_batch_negatives and len(train):
-        batch_size, notes = _fill(data.take(train), config.batch_size)
+        batch_size, notes = _fill(
+            data.take(train).select(list(dict.fromkeys(inputs(data, loss).values()))[:2]), batch_size
+        )
     drop_last = loss.min_batch_size > 1 and len(train) > batch_size and len(train) % batch_size == 1
     batches = len(train) // batch_size if drop_last else math.ceil(len(train) / batch_size)
+    if loss.by_class:
+        rows = grouped(class_numbers(data.take(train)))
+        batches, drop_last = rows // batch_size + (rows % batch_size >= loss.min_batch_size), False
+        if len(train) - rows > TOLD_SHARE * len(train):
+            notes.append(
+                f"Batches take texts of a class two by two, from as many classes as have some left: about {len(train) - rows:,} of "
+                f"{len(train):,} rows, mostly of the largest class, are left out in each epoch."
+            )
     steps_per_epoch = max(1, math.ceil(batches / config.gradient_accumulation_steps))
     return RowPlan(
         parts,
@@ -60,13 +68,38 @@ def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
     )
 
 
+def drawn(train: np.ndarray, config: TrainConfig) -> np.ndarray:
+    """Those of the rows that may train that the config asks for, ascending."""
+    train = np.sort(np.asarray(train, dtype=np.int64))
+    if config.max_train_rows is not None and config.max_train_rows < len(train):
+        train = np.sort(np.random.default_rng(config.seed).choice(train, config.max_train_rows, replace=False))
+    return train
+
+
+def inputs(data: pa.Table, loss: Loss) -> dict[str, str]:
+    """What the loss is given, in its order -> the column of the dataset that it comes from."""
+    if data.column_names == ["text", "row"] and loss.text_twice:
+        return {"anchor": "text", "positive": "text"}
+    return {name: name for name in text_columns(data)}
+
+
+def grouped(number: np.ndarray) -> int:
+    """Rows that batches by class hold in an epoch; 0 when there are no two classes of two rows.
+
+    ``number``: of each row's class. Classes give two rows in turn until only one has some left.
+    Source: sentence_transformers.base.sampler, GroupByLabelBatchSampler.
+    """
+    pairs = np.sort(np.bincount(number) // 2)[::-1] if len(number) else np.zeros(0, dtype=np.int64)
+    return 2 * int(np.minimum(pairs, pairs[1]).sum()) if len(pairs) > 1 else 0
+
+
 def _fill(rows: pa.Table, batch_size: int) -> tuple[int, list[str]]:
     """Batch size that different texts can fill, and what to say of it.
 
     The other rows of a batch serve as wrong answers, so no text may stand in it twice. With 77 different positives a
     batch holds at most 77 rows; asking for more would silently train on a part of the rows only.
     """
-    counts = [pc.value_counts(rows[name]).field("counts") for name in ("anchor", "positive")]
+    counts = [pc.value_counts(column).field("counts") for column in rows.columns]
     distinct = min(len(c) for c in counts)
     notes = []
     if distinct < batch_size:

@@ -8,16 +8,20 @@ from studio.catalog.formats import FORMAT
 from studio.catalog.losses import LOSS, LOSSES, Loss
 from studio.catalog.models import DEFAULT_LEARNING_RATE, DEFAULT_MODEL
 from studio.data.dataset import DatasetInfo
+from studio.data.rows import class_numbers
 from studio.data.split import MAX_HELDOUT, split
 from studio.errors import ConfigError
 from studio.training.bases import Base, limits, resolve_base
 from studio.training.config import FIELD, TrainConfig, make_config
+from studio.training.rows import drawn, grouped
 
 SUGGESTED_LOSS = {
     "pair": "MultipleNegativesRankingLoss",
     "triplet": "MultipleNegativesRankingLoss",
     "scored_pair": "CoSENTLoss",
     "labelled_pair": "ContrastiveLoss",
+    "classed_text": "BatchAllTripletLoss",
+    "texts": "MultipleNegativesRankingLoss",
 }
 EPOCHS = ((2000, 1.0), (500, 2.0), (0, 3.0))
 """(from this many rows on, epochs)."""
@@ -45,7 +49,8 @@ def losses_for(format: str, negatives: int) -> tuple[LossChoice, ...]:
     The suggested one first, then those that fit, then the others with the reason.
     """
     choices = [
-        LossChoice(loss, not (reason := _misfit(loss, format, negatives)), reason or loss.why) for loss in LOSSES
+        LossChoice(loss, not (reason := _misfit(loss, format, negatives)), reason or loss.whys.get(format, loss.why))
+        for loss in LOSSES
     ]
     suggested = SUGGESTED_LOSS[format]
     return tuple(sorted(choices, key=lambda choice: (choice.loss.id != suggested, not choice.fits)))
@@ -68,6 +73,8 @@ def suggest_config(info: DatasetInfo, base_model: str = DEFAULT_MODEL, data: pa.
     least = LOSS[config["loss"]].min_batch_size
     batch_size = next(size for rows, size in BATCH_SIZES if trained >= rows)
     config["batch_size"] = max(least, min(batch_size, trained))
+    if LOSS[config["loss"]].by_class:
+        config["batch_size"] -= config["batch_size"] % 2
     if data is not None and base.kind != "static":
         config["max_seq_length"] = _token_limit(base, data)
     return make_config(config)
@@ -99,10 +106,11 @@ def check_fit(info: DatasetInfo, config: TrainConfig, data: pa.Table | None = No
     if reason := _misfit(loss, info.format, negatives):
         fitting = ", ".join(c.loss.label for c in losses_for(info.format, negatives) if c.fits)
         raise ConfigError(reason, hint=f"Losses that fit this dataset: {fitting}.")
-    _check_base(config)
+    _check_base(config, info.format)
     trained = _trained(info.rows, config.heldout_share)
     if data is not None:
-        trained = len(split(data, config.heldout_share, config.seed).train)
+        train = split(data, config.heldout_share, config.seed).train
+        trained = len(train)
     available = trained
     if config.max_train_rows is not None:
         trained = min(trained, config.max_train_rows)
@@ -115,6 +123,11 @@ def check_fit(info: DatasetInfo, config: TrainConfig, data: pa.Table | None = No
         raise ConfigError(f"{what}: not one step could be made.", hint=hint)
     if data is None:
         return
+    if loss.by_class and grouped(class_numbers(data.take(drawn(train, config)))) < loss.min_batch_size:
+        raise ConfigError(
+            f"{loss.label} needs two classes at least with two rows each among the {trained} that train.",
+            hint="Bring more rows of each class, or train on more of them.",
+        )
     column = {"scored_pair": "score", "labelled_pair": "label"}.get(info.format)
     if column is not None and len(data[column].unique()) < 2:
         value = data[column][0].as_py()
@@ -129,8 +142,14 @@ def _trained(rows: int, share: float) -> int:
     return rows - min(max(1, round(rows * share)), MAX_HELDOUT)
 
 
-def _check_base(config: TrainConfig) -> None:
+def _check_base(config: TrainConfig, format: str) -> None:
     base = resolve_base(config.base_model)
+    known = limits(base)
+    if format == "texts" and LOSS[config.loss].text_twice and known.dropout == 0:
+        raise ConfigError(
+            f"{base.label} has no dropout: it reads a text the same way twice, and plain texts teach it nothing with this loss.",
+            hint="Choose a transformer such as MiniLM, or bring pairs of texts or texts with classes.",
+        )
     if base.kind == "static":
         if config.pooling != "default":
             raise ConfigError(
@@ -142,7 +161,7 @@ def _check_base(config: TrainConfig) -> None:
                 f"{LOSS[config.loss].label} cannot compute {base.label} in portions.",
                 hint="Static models need so little memory that the uncached loss takes any batch.",
             )
-    position_limit = limits(base).position_limit
+    position_limit = known.position_limit
     if config.max_seq_length and position_limit and config.max_seq_length > position_limit:
         raise ConfigError(
             f"{base.label} takes at most {position_limit} tokens; the longest text is set to {config.max_seq_length}.",

@@ -22,6 +22,7 @@ from transformers import PrinterCallback, set_seed
 
 from studio.catalog.losses import LOSS
 from studio.data.dataset import DatasetInfo, load_info, load_rows
+from studio.data.rows import class_numbers
 from studio.errors import ConfigError, HostError, RunError
 from studio.evaluation.measure import Measurement, measure
 from studio.evaluation.sentence import Facts
@@ -43,7 +44,7 @@ from studio.training.estimate import LIVE_ROWS
 from studio.training.folder import EventWriter, RunFolder
 from studio.training.model import build_model
 from studio.training.objective import batch_sampler, build_loss
-from studio.training.rows import RowPlan, plan_rows
+from studio.training.rows import RowPlan, grouped, inputs, plan_rows
 from studio.training.suggest import check_fit
 
 CHECKPOINT_EVERY_S = 60.0
@@ -122,7 +123,7 @@ def train(
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
-        train_dataset=as_dataset(data, rows.train),
+        train_dataset=as_dataset(data, rows.train, config),
         eval_dataset=loss_rows(data, live_rows, config),
         loss=build_loss(model, config),
         evaluator=LiveEvaluator(live, base if live.texts == task.texts else None),
@@ -170,7 +171,10 @@ def training_arguments(
         output_dir=str(folder.checkpoints / ASIDE),
         num_train_epochs=config.epochs,
         per_device_train_batch_size=rows.batch_size,
-        per_device_eval_batch_size=min(rows.batch_size, len(rows.heldout)),
+        # A batch by class is even; the sampler fills it as far as there are rows.
+        per_device_eval_batch_size=rows.batch_size
+        if LOSS[config.loss].by_class
+        else min(rows.batch_size, len(rows.heldout)),
         gradient_accumulation_steps=config.gradient_accumulation_steps,
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.lr_scheduler,
@@ -226,12 +230,16 @@ def name_device(device: torch.device) -> str:
     return f"processor ({os.cpu_count()} cores)" if device.type == "cpu" else device.type.upper()
 
 
-def as_dataset(data: pa.Table, positions: np.ndarray) -> Dataset:
-    """The rows at ``positions``, columns as the losses want them: the texts in order, then score or label.
+def as_dataset(data: pa.Table, positions: np.ndarray, config: TrainConfig) -> Dataset:
+    """The rows at ``positions``, columns as the loss wants them: the texts in order, then score or label.
 
-    Any other column (the row's number) would be taken for a text.
+    Any other column (the row's number) would be taken for a text. Classes become labels from 0 to C - 1.
     """
-    return Dataset(data.drop_columns(["row"]).take(positions).combine_chunks())
+    columns = {name: data[column] for name, column in inputs(data, LOSS[config.loss]).items()}
+    columns |= {name: data[name] for name in ("score", "label") if name in data.column_names}
+    if "class" in data.column_names:
+        columns["label"] = pa.array(class_numbers(data))
+    return Dataset(pa.table(columns).take(positions).combine_chunks())
 
 
 def draw(heldout: np.ndarray, seed: int) -> np.ndarray:
@@ -242,8 +250,17 @@ def draw(heldout: np.ndarray, seed: int) -> np.ndarray:
 
 
 def loss_rows(data: pa.Table, positions: np.ndarray, config: TrainConfig) -> Dataset | None:
-    """Held-out rows that the loss is computed on; None where a loss that compares rows has only one."""
-    return as_dataset(data, positions) if len(positions) >= LOSS[config.loss].min_batch_size else None
+    """Held-out rows that the loss is computed on.
+
+    None where a loss that compares rows has too few, and where a text would be compared with itself: without dropout
+    there is nothing to tell apart.
+    """
+    loss = LOSS[config.loss]
+    fed = list(inputs(data, loss).values())
+    if len(set(fed)) < len(fed):
+        return None
+    comparable = grouped(class_numbers(data.take(positions))) if loss.by_class else len(positions)
+    return as_dataset(data, positions, config) if comparable >= loss.min_batch_size else None
 
 
 def write_split(folder: RunFolder, data: pa.Table, rows: RowPlan) -> None:

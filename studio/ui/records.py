@@ -96,6 +96,7 @@ def verdict_words(verdict: Verdict) -> dict[str, Any]:
         "heldout_rows": verdict.heldout_rows,
         "corpus_size": verdict.corpus_size,
         "split_note": verdict.split_note,
+        "note": verdict.note,
         "now_right": list(verdict.now_right),
         "now_wrong": list(verdict.now_wrong),
         "metrics": [

@@ -148,11 +148,15 @@ def test_no_more_than_100_rows_are_named(table, texts):
 
 
 def test_what_makes_no_format_is_a_finding_with_help(table, texts):
-    report = inspect_table(table({"text": texts(60)}))
-    assert (report.prepared, report.roles) == (None, Roles("text"))
+    report = inspect_table(table({"text": texts(60)}), Roles("text"))
+    assert report.prepared is None
     (finding,) = report.findings
     assert (finding.code, finding.severity) == ("no_format", "error")
     assert "two texts a row are needed" in finding.message
+    report = inspect_table(table({"text": texts(60), "kind": ["a"] * 60}), Roles(text="text", score="kind"))
+    assert "either one text" in report.findings[0].message
+    report = inspect_table(table({"text": texts(60), "kind": ["a"] * 60}), Roles(class_="kind"))
+    assert "no column is the text" in report.findings[0].message
     report = inspect_table(table({"q": texts(60), "a": texts(60), "s": ["high"] * 60}), Roles("q", "a", score="s"))
     assert [f.code for f in report.findings] == ["unusable_column"]
 

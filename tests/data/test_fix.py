@@ -11,6 +11,7 @@ from studio.data.table import Finding, Roles
 from studio.errors import DataError
 
 PAIR, TRIPLET = Roles("q", "a"), Roles("q", "a", ("n",))
+CLASSED = Roles(text="q", class_="c")
 LABELLED, SCORED = Roles("q", "a", label="l"), Roles("q", "a", score="s")
 
 
@@ -34,6 +35,8 @@ def wrong_tables(texts) -> dict[str, tuple[dict[str, list[str]], Roles, list[int
         "broken_characters": ({"q": q, "a": put(a, 9, "dÃ©jÃ\xa0 vu")}, PAIR, [9]),
         "personal_data": ({"q": q, "a": put(a, 9, "write to a@example.org")}, PAIR, [9]),
         "same_beginning": ({"q": [f"query: {text}" for text in q], "a": a}, PAIR, []),
+        "contradictory_classes": ({"q": put(q, 9, q[8].upper()), "c": ["x", "y"] * 30}, CLASSED, [8, 9]),
+        "rare_classes": ({"q": q, "c": put(["x", "y"] * 30, 9, "z")}, CLASSED, [9]),
         "swapped_columns": ({"q": a, "a": [f"{text}?" for text in q]}, PAIR, []),
     }
 
@@ -63,8 +66,15 @@ def test_a_fix_mends_what_its_finding_says_and_the_original_stays(table, texts, 
 @pytest.mark.parametrize("fix", FIXES, ids=lambda fix: fix.code)
 def test_a_fix_leaves_a_good_table_alone(table, texts, fix):
     roles = {"contradictory_labels": LABELLED, "contradictory_scores": SCORED}.get(fix.code, PAIR)
-    roles = TRIPLET if fix.code.endswith("negative") else roles
-    columns = {"q": texts(60), "a": texts(60, 9), "n": texts(60, 10), "l": ["0", "1"] * 30, "s": ["0", "0.9"] * 30}
+    roles = TRIPLET if fix.code.endswith("negative") else CLASSED if fix.code.endswith("classes") else roles
+    columns = {
+        "c": ["x", "y"] * 30,
+        "q": texts(60),
+        "a": texts(60, 9),
+        "n": texts(60, 10),
+        "l": ["0", "1"] * 30,
+        "s": ["0", "0.9"] * 30,
+    }
     prepared = prepare(table(columns), roles)
     assert fix.code not in {f.code for f in check(prepared)}
     if fix.code != "swapped_columns":  # swapping is always possible, but offered only where columns look swapped

@@ -9,6 +9,7 @@ from studio.data.roles import guess_roles
 from studio.data.table import Roles
 
 N = 40
+TOPICS = "activate block cancel change close find lose order pay replace stop verify".split()  # noqa: SIM905
 
 
 @pytest.mark.parametrize(
@@ -34,11 +35,11 @@ def test_the_shipped_samples_need_no_correction(samples, name, roles):
         ("gc_programs/train_pairs_fr.csv", Roles("title", "description")),
         ("gc_programs/parallel_en_fr.csv", Roles("english", "french")),
         ("nasty/01_sts_test_unescaped_quotes.tsv.csv", Roles("column_6", "column_7", score="column_5")),
-        ("nasty/03_sms_spam_empty_columns.csv", Roles("v2", "v1")),
+        ("nasty/03_sms_spam_empty_columns.csv", Roles(text="v2", class_="v1")),
         ("nasty/06_gc_covid_measures_bom.csv", Roles("name_en", "name_fr")),
         ("nasty/11_iso_products_missing.csv", Roles("name", "description")),
-        ("nasty/12_agents_bulk_text.csv", Roles("text")),
-        ("nasty/27_one_column.csv", Roles("text")),
+        ("nasty/12_agents_bulk_text.csv", Roles(text="text")),
+        ("nasty/27_one_column.csv", Roles(text="text")),
         ("banking77/qrels_test.csv", Roles()),
     ],
 )
@@ -83,6 +84,12 @@ CASES = {
         {"label": "nli", "hypothesis": 8, "premise": 9},
         Roles("premise", "hypothesis", label="label"),
     ),
+    "numbers of classes are a class": ({"label": "code", "sentence": 8}, Roles(text="sentence", class_="label")),
+    "codes are a class": ({"intent": "codes", "utterance": 8}, Roles(text="utterance", class_="intent")),
+    "two readable classes are too few to be answers": ({"Topic": "few", "b": 8}, Roles(text="b", class_="Topic")),
+    "topics are answers": ({"topic": "topics", "question": 8}, Roles("question", "topic")),
+    "a rating of one text is no class": ({"rating": "code", "review": 20}, Roles(text="review")),
+    "an id beside one text is no class": ({"id": "id", "text": 8}, Roles(text="text")),
     "strings of MRPC": (
         {"Quality": "flag", "#1 ID": "id", "#2 ID": "id", "#1 String": 9, "#2 String": 9},
         Roles("#1 String", "#2 String", label="Quality"),
@@ -100,6 +107,9 @@ def test_roles_follow_names_and_content_and_never_the_order(table, texts, case):
         "flag": lambda: _flags(chance),
         "real": lambda: [f"{chance.random():.2f}" for _ in range(N)],
         "few": lambda: chance.choices(["cards", "top up"], k=N),
+        "code": lambda: [str(chance.randint(0, 4)) for _ in range(N)],
+        "codes": lambda: [f"C{chance.randint(10, 20)}" for _ in range(N)],
+        "topics": lambda: [f"{word} my card" for word in chance.choices(TOPICS, k=N - 12) + TOPICS],
         "nli": lambda: chance.choices(["entailment", "neutral", "contradiction"], k=N),
     }
     columns = {name: texts(N, kind) if isinstance(kind, int) else make[kind]() for name, kind in kinds.items()}

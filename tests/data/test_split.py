@@ -24,7 +24,7 @@ def check_split(data, found):
     everywhere = np.concatenate([found.train, found.heldout])
     assert sorted(everywhere.tolist()) == list(range(len(data))), "every row is on exactly one side"
     assert 1 <= len(found.heldout) <= min(2000, len(data) - 1)
-    names = KEPT_APART[found.shared] or [n for n in data.column_names if n not in ("row", "label", "score")]
+    names = KEPT_APART[found.shared] or [n for n in data.column_names if n not in ("row", "label", "score", "class")]
     sides = [
         {" ".join(t.casefold().split()) for name in names for t in data[name].take(pa.array(side)).to_pylist()}
         for side in (found.train, found.heldout)

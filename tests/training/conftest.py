@@ -40,6 +40,10 @@ def dataset(samples):
             columns["score"] = np.where(wrong, np.arange(rows) % 5 / 10, 0.8 + np.arange(rows) % 3 / 10)
         if format == "labelled_pair":
             columns["label"] = (~wrong).astype(np.int64)
+        if format in ("classed_text", "texts"):
+            columns = {"text": anchors, "class": [f"topic {i % 5}" for i in range(rows)]}
+        if format == "texts":
+            del columns["class"]
         roles = {name: name for name in columns}
         data = pa.table({**columns, "row": np.arange(2, rows + 2)})
         return DatasetInfo("Questions", format, rows, roles, "questions.csv"), data

@@ -50,7 +50,9 @@ def test_every_loss_and_its_gradient_equal_the_stock_ones(build, record):
     model = build(**settings)
     loss = build_loss(model, make_config({"batch_size": 4, **settings}))
     columns = COLUMNS if "triplet" in record.formats else COLUMNS[:2]
-    scored = {"scored_pair": torch.tensor([0.9, 0.1, 0.7, 0.3]), "labelled_pair": torch.tensor([1, 0, 1, 0])}
+    columns = COLUMNS[:1] if record.by_class else columns
+    binary = torch.tensor([1, 0, 1, 0])
+    scored = {"scored_pair": torch.tensor([0.9, 0.1, 0.7, 0.3]), "labelled_pair": binary, "classed_text": binary}
     labels = scored.get(record.formats[0])
     stock, stock_gradient = step(model, loss, columns, labels)
     with fast(model, bf16=False):

@@ -4,6 +4,8 @@ from contextlib import closing
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
+from sentence_transformers.base.sampler import GroupByLabelBatchSampler
 
 from studio.catalog.losses import LOSSES
 from studio.errors import ConfigError, HostError, RunError
@@ -11,8 +13,10 @@ from studio.files import read_json, write_json
 from studio.training import train as train_module
 from studio.training.callbacks import Cancelled, StopWatch
 from studio.training.checkpoints import ASIDE, newest_whole, step_of
+from studio.training.config import make_config
 from studio.training.folder import EventWriter
 from studio.training.model import build_model
+from studio.training.rows import grouped
 from studio.training.train import as_dataset, load, looks, train
 
 pytestmark = pytest.mark.model
@@ -101,14 +105,36 @@ def test_split_names_the_rows_as_the_file_numbers_them(run_folder):
 
 
 def test_only_the_formats_columns_reach_the_trainer(dataset):
+    config = make_config({})
     for format, columns in (
         ("pair", ["anchor", "positive"]),
         ("scored_pair", ["anchor", "positive", "score"]),
         ("labelled_pair", ["anchor", "positive", "label"]),
+        ("classed_text", ["text", "label"]),
+        ("texts", ["anchor", "positive"]),
     ):
-        assert as_dataset(dataset(format, 20)[1], np.arange(10)).column_names == columns
-    names = as_dataset(dataset("triplet", 20, 2)[1], np.arange(10)).column_names
+        assert as_dataset(dataset(format, 20)[1], np.arange(10), config).column_names == columns
+    names = as_dataset(dataset("triplet", 20, 2)[1], np.arange(10), config).column_names
     assert names == ["anchor", "positive", "negative_1", "negative_2"]
+
+
+def test_classes_reach_the_trainer_as_numbers_from_0(dataset):
+    data = dataset("classed_text", 20)[1]
+    made = as_dataset(data, np.arange(3, 20), make_config({"loss": "BatchAllTripletLoss"}))
+    assert made["label"][:5] == [3, 4, 0, 1, 2]
+
+
+@pytest.mark.parametrize("sizes", [(7, 7, 7), (30, 2, 1, 1), (1, 1, 1), (9, 1), (50, 20, 4)])
+@pytest.mark.parametrize("batch_size", [4, 8, 32])
+def test_the_steps_of_batches_by_class_are_counted_as_the_sampler_makes_them(sizes, batch_size):
+    number = np.repeat(np.arange(len(sizes)), sizes)
+    rows = grouped(number)
+    if rows < 4:
+        with pytest.raises(ValueError, match="at least 2 distinct labels"):
+            GroupByLabelBatchSampler(Dataset.from_dict({"label": number}), batch_size, False, ["label"])
+        return
+    sampler = GroupByLabelBatchSampler(Dataset.from_dict({"label": number}), batch_size, False, ["label"])
+    assert rows // batch_size + (rows % batch_size >= 4) == len(sampler) == len(list(sampler))
 
 
 def test_the_same_config_makes_the_same_model(run_folder):

@@ -126,7 +126,8 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
           h("span", { class: "tip", tabindex: "0", "data-tip": "If the rows had been drawn again, the difference would lie in this range 95 times of 100." }, "Difference (95 % interval)")))), h("tbody", {}, ...lines))),
       examples(v.now_right, "Questions that it now gets right"), examples(v.now_wrong, "Questions that it now gets wrong"),
       v.advice.length ? h("ul", { class: "advice" }, ...v.advice.map((words) => h("li", {}, words))) : null,
-      h("p", { class: "fine" }, `Judged on ${v.heldout_rows.toLocaleString("en")} rows that training never saw${where}. ${v.split_note}`));
+      h("p", { class: "fine" }, `Judged on ${v.heldout_rows.toLocaleString("en")} rows that training never saw${where}. ${v.split_note}`),
+      v.note ? h("p", { class: "fine" }, v.note) : null);
   }
 
   /** Held-out queries that changed sides, folded away. */
