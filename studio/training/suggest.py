@@ -172,7 +172,8 @@ def _check_base(config: TrainConfig, format: str) -> None:
 def _misfit(loss: Loss, format: str, negatives: int) -> str:
     """Why the loss cannot be used, empty when it can."""
     if format not in loss.formats:
-        needed = " or ".join(FORMAT[f].label.lower() for f in loss.formats)
+        *others, last = (FORMAT[f].label.lower() for f in loss.formats)
+        needed = f"{', '.join(others)} or {last}" if others else last
         return f"{loss.label} needs {needed}; this dataset has {FORMAT[format].label.lower()}."
     if loss.max_negatives is not None and negatives > loss.max_negatives:
         return f"{loss.label} takes {loss.max_negatives} negative a row; this dataset has {negatives}."

@@ -59,7 +59,7 @@ def test_a_real_table_of_entailment_makes_the_triplets_of_its_gold_labels(shared
     roles = Roles("sentence1", "sentence2", label="entailment", as_triplets=True)
     made = prepare(read_table(shared_data / "sick" / "train.csv"), roles)
     with (shared_data / "sick" / "train.csv").open(encoding="utf-8", newline="") as file:
-        gold = {(row["sentence1"], row["sentence2"]): row["entailment"] for row in csv.DictReader(file)}
+        gold = {(row["sentence1"].strip(), row["sentence2"].strip()): row["entailment"] for row in csv.DictReader(file)}
     for row in made.data.to_pylist():
         anchor, positive, negative = (row[name] for name in ("anchor", "positive", "negative"))
         assert gold[anchor, positive] == "ENTAILMENT"

@@ -41,7 +41,7 @@ def dataset(samples):
         if format == "labelled_pair":
             columns["label"] = (~wrong).astype(np.int64)
         if format in ("classed_text", "texts"):
-            columns = {"text": anchors, "class": [f"topic {i % 5}" for i in range(rows)]}
+            columns = {"text": anchors, "class": [f"topic {i % 3}" for i in range(rows)]}
         if format == "texts":
             del columns["class"]
         roles = {name: name for name in columns}

@@ -19,6 +19,8 @@ STATIC = {"base_model": "wordllama-l2-supercat-256", "learning_rate": 2e-2}
         ("triplet", "MultipleNegativesRankingLoss"),
         ("scored_pair", "CoSENTLoss"),
         ("labelled_pair", "ContrastiveLoss"),
+        ("classed_text", "BatchAllTripletLoss"),
+        ("texts", "MultipleNegativesRankingLoss"),
     ],
 )
 def test_the_suggested_loss_comes_first_and_unfit_ones_last(format, first):
@@ -64,7 +66,7 @@ def test_the_longest_text_is_the_smallest_limit_that_leaves_most_texts_whole(dat
 
 def test_a_loss_that_needs_another_format_is_named_with_those_that_fit(dataset):
     info, _ = dataset("scored_pair", 100)
-    with pytest.raises(ConfigError, match="needs pairs or triplets; this dataset has scored pairs") as caught:
+    with pytest.raises(ConfigError, match="needs pairs, triplets or plain texts; this dataset has scored pairs") as caught:
         check_fit(info, make_config({}))
     assert "CoSENT" in caught.value.hint
 
@@ -107,3 +109,21 @@ def test_texts_cannot_be_longer_than_the_model_has_positions(dataset):
     check_fit(info, make_config({"max_seq_length": 512}))
     with pytest.raises(ConfigError, match="at most 512 tokens"):
         check_fit(info, make_config({"max_seq_length": 513}))
+
+
+def test_plain_texts_teach_a_model_without_dropout_nothing(dataset, tiny_model):
+    info, data = dataset("texts", 100)
+    check_fit(info, suggest_config(info, str(tiny_model), data), data)
+    with pytest.raises(ConfigError, match="has no dropout"):
+        check_fit(info, make_config(STATIC), data)
+
+
+def test_batches_by_class_are_even_and_need_two_classes_of_two(dataset):
+    info, data = dataset("classed_text", 60)
+    for rows in (9, 31, 60):
+        assert suggest_config(replace(info, rows=rows)).batch_size % 2 == 0
+    values = {"loss": "BatchAllTripletLoss"}
+    with pytest.raises(ConfigError, match="must be even"):
+        make_config({**values, "batch_size": 9})
+    with pytest.raises(ConfigError, match="two classes at least with two rows each"):
+        check_fit(info, make_config({**values, "batch_size": 4, "max_train_rows": 4, "seed": 1}), data)

@@ -55,7 +55,9 @@ def test_every_loss_trains_on_every_format_that_the_catalogue_gives_it(
     assert max(losses) > 0
     after = torch.cat([p.detach().flatten() for p in done.model.parameters()])
     assert not torch.equal(after, start_weights(done.config))
-    assert all(math.isfinite(event["loss"]) for event in events_of(folder, "eval"))
+    looks = [event["loss"] for event in events_of(folder, "eval")]
+    # A plain text is compared with itself: without dropout there is no held-out loss.
+    assert looks == [None] * len(looks) if format == "texts" else all(math.isfinite(value) for value in looks)
 
 
 @pytest.mark.parametrize(("format", "loss"), [("pair", "MultipleNegativesRankingLoss"), ("scored_pair", "AnglELoss")])
@@ -121,7 +123,7 @@ def test_only_the_formats_columns_reach_the_trainer(dataset):
 def test_classes_reach_the_trainer_as_numbers_from_0(dataset):
     data = dataset("classed_text", 20)[1]
     made = as_dataset(data, np.arange(3, 20), make_config({"loss": "BatchAllTripletLoss"}))
-    assert made["label"][:5] == [3, 4, 0, 1, 2]
+    assert made["label"][:5] == [0, 1, 2, 0, 1]
 
 
 @pytest.mark.parametrize("sizes", [(7, 7, 7), (30, 2, 1, 1), (1, 1, 1), (9, 1), (50, 20, 4)])
