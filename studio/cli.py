@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from studio import __version__
+from studio import __version__, cli_accounts
 from studio.catalog.losses import LOSSES
 from studio.errors import ConfigError, DataError, RunError, StudioError
 from studio.training.config import FIELDS, ConfigField
@@ -40,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(cli_accounts.app, name="account")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Anchor = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of the texts to start from.")]
@@ -82,6 +83,10 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
     workspace: Annotated[Path | None, typer.Option(help="Folder that holds everything.")] = None,
+    open_to_all: Annotated[
+        bool, typer.Option("--open", help="Nobody signs in: whoever reaches the server uses it.")
+    ] = False,
+    accounts: Annotated[bool, typer.Option("--accounts", help="People sign in, on this machine too.")] = False,
 ) -> None:
     """Start the studio for the browser. What is not given comes from STUDIO_HOST, STUDIO_PORT ..., or a default."""
     from pydantic import ValidationError
@@ -89,7 +94,10 @@ def serve(
     from studio.settings import Settings
     from studio.ui.server import run
 
-    given = {"host": host, "port": port, "workspace": workspace}
+    if open_to_all and accounts:
+        raise ConfigError("--open and --accounts are opposites.", hint="Give one of them.")
+    who = "open" if open_to_all else "required" if accounts else None
+    given = {"host": host, "port": port, "workspace": workspace, "accounts": who}
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:

@@ -7,6 +7,7 @@
     ├── RunError         a run that cannot be started, stopped or continued
     ├── SearchError      a corpus, an index or a query
     ├── NotFound         no such thing, or not yours
+    ├── AccessError      who may come in
     └── HostError        the machine: port, disk, memory, Python
 
 A StudioError is shown to people as it is: what happened, then what to do. Anything else is a bug and is logged whole.
@@ -54,6 +55,10 @@ class SearchError(StudioError):
 
 class NotFound(StudioError):
     """No such thing, or it belongs to somebody else: the two look alike on purpose."""
+
+
+class AccessError(StudioError):
+    """A name or password that is wrong, or an account that may not do this."""
 
 
 class HostError(StudioError):

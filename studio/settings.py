@@ -1,12 +1,14 @@
 """The only reader of the environment: ``STUDIO_HOST``, ``STUDIO_PORT``, ``STUDIO_WORKSPACE`` and so on."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ASSETS = REPOSITORY / "assets"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Settings(BaseSettings):
@@ -19,6 +21,17 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field(
         "", description="More host names that the server answers to, separated by commas, e.g. behind a proxy."
     )
+    accounts: Literal["auto", "required", "open"] = Field(
+        "auto",
+        description="Who may come in. auto: people sign in when the server listens beyond this machine; required: always; "
+        "open: whoever reaches it uses it.",
+    )
+    proxy_header: str = Field(
+        "",
+        description="Header in which a proxy in front says who somebody is, e.g. X-Forwarded-User; believed only from "
+        "the addresses in STUDIO_PROXIES.",
+    )
+    proxies: str = Field("127.0.0.1,::1", description="Addresses of that proxy, separated by commas.")
     workspace: Path = Field(Path("workspace"), description="Folder that holds everything: database, datasets, runs.")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite inside the workspace.")
     max_upload_mb: int = Field(1024, ge=1, description="Largest file that can be uploaded, in megabytes.")
@@ -29,6 +42,12 @@ class Settings(BaseSettings):
     warm_models: int = Field(
         4, ge=2, description="Models kept in the server's memory for search; least recently used goes first."
     )
+
+    @property
+    def needs_accounts(self) -> bool:
+        """Whether people have to sign in."""
+        beyond = self.host not in LOOPBACK
+        return self.accounts == "required" or (self.accounts == "auto" and beyond)
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -21,6 +21,7 @@ LAYERS = (
     {"making"},
     {"runs", "worker", "launch"},
     {"ui"},
+    {"cli_accounts"},
     {"cli"},
     {"__main__"},
 )

@@ -17,7 +17,7 @@ from studio.runs.names import display_name, safe_file_name
 from studio.runs.records import DatasetRecord, UploadRecord, when
 from studio.runs.samples import SAMPLE
 from studio.runs.store import DATASETS, UPLOADS, Row, Store, new_id
-from studio.runs.workspace import STALE_S, Workspace, link_or_copy, remove
+from studio.runs.workspace import STALE_S, Workspace, remove
 from studio.settings import ASSETS
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class Datasets:
     # uploads
 
     def stage(self, owner: str, path: Path, file_name: str) -> UploadRecord:
-        """Take in a file. The one given stays; where it lies in the workspace's tmp, no second copy is made of it.
+        """Take in a file. The one given stays, unless it lies in the workspace's tmp: then it is moved.
+
+        What the page took in is reached by its path alone, whoever names it; staged, it is its owner's.
 
         Raises:
             DataError: too large, or not a file.
@@ -65,7 +67,7 @@ class Datasets:
         folder = self._workspace.uploads / id
         try:
             folder.mkdir()
-            (link_or_copy if ours else shutil.copyfile)(path, folder / name)
+            (shutil.move if ours else shutil.copyfile)(path, folder / name)
         except OSError as error:
             remove(folder)
             raise HostError(f"The file could not be stored: {error.strerror}.") from error

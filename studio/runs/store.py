@@ -94,6 +94,15 @@ MAKINGS = sa.Table(
     sa.Column("started", sa.Double),
     sa.Column("ended", sa.Double),
 )  # fmt: skip
+ACCOUNTS = sa.Table(
+    "accounts", _metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("password", sa.String(200), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("disabled", sa.Boolean, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+)  # fmt: skip
 
 _NOUN = {UPLOADS: "upload", DATASETS: "dataset", RUNS: "run", CORPORA: "corpus", MAKINGS: "making"}
 
@@ -201,6 +210,39 @@ class Store:
         """Forget old uploads; their ids."""
         with self._writing() as connection:
             return list(connection.scalars(UPLOADS.delete().where(UPLOADS.c.created < created).returning(UPLOADS.c.id)))
+
+    # accounts
+
+    def accounts(self) -> list[Row]:
+        """By name."""
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(ACCOUNTS.select().order_by(ACCOUNTS.c.name)).mappings()]
+
+    def account(self, name: str) -> Row | None:
+        with self._reading() as connection:
+            row = connection.execute(ACCOUNTS.select().where(ACCOUNTS.c.name == name)).mappings().first()
+        return None if row is None else dict(row)
+
+    def add_account(self, **values: Any) -> bool:
+        """False: there is one of that name."""
+        with self._writing() as connection:
+            if connection.execute(ACCOUNTS.select().where(ACCOUNTS.c.name == values["name"])).first() is not None:
+                return False
+            connection.execute(ACCOUNTS.insert().values(**values))
+            return True
+
+    def change_account(self, name: str, **fields: Any) -> None:
+        with self._writing() as connection:
+            connection.execute(ACCOUNTS.update().where(ACCOUNTS.c.name == name).values(**fields))
+
+    def give_all(self, before: str, after: str) -> int:
+        """Everything that belongs to one owner belongs to another from now on; how many things that were."""
+        tables = (UPLOADS, DATASETS, RUNS, CORPORA, INDEXES, MAKINGS)
+        with self._writing() as connection:
+            return sum(
+                connection.execute(table.update().where(table.c.owner == before).values(owner=after)).rowcount
+                for table in tables
+            )
 
     # what is queued and running: runs, makings and indexes
 

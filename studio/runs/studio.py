@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from studio.errors import HostError
+from studio.runs.accounts import Accounts
 from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
 from studio.runs.executors.local import LocalExecutor
@@ -49,6 +50,7 @@ class Studio:
         makings   create(owner, kind, name, task, dataset_id="", files=None) -> MakingRecord
                   list(owner), newest first; get(owner, making_id); latest(owner, kind, dataset_id) -> MakingRecord | None
                   stop(owner, making_id); delete(owner, making_id)
+        accounts  list, get, add, reset, disable, enable; sign_in(name, password, address) -> session; whose(session)
         exports   archive(owner, run_id) -> Path of a zip of the tuned model
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
@@ -67,7 +69,8 @@ class Studio:
         """Open the workspace, bring the database up to date, begin to supervise.
 
         Raises:
-            HostError: the workspace cannot be written, another server uses it, or its database cannot be opened.
+            HostError: the workspace cannot be written, another server uses it, its database cannot be opened, or accounts are
+            needed and there are none.
         """
         settings, workspace = self.settings, self.workspace
         workspace.open(f"http://{settings.host}:{settings.port}")
@@ -78,6 +81,15 @@ class Studio:
             self._store.close()
             workspace.close()
             raise
+        self.accounts = Accounts(store, workspace.secret)
+        if settings.needs_accounts and not settings.proxy_header and not self.accounts.any():
+            self._store.close()
+            workspace.close()
+            raise HostError(
+                "People have to sign in here, and there is no account yet.",
+                hint="Make one with 'sentence-studio account add NAME --admin', or say --open if really everybody who "
+                "reaches this server may use it.",
+            )
         feeds = Feeds()
         training = TrainingLane(store, workspace, settings.training_slots, feeds)
         self.datasets = Datasets(store, workspace, max_upload_mb=settings.max_upload_mb)

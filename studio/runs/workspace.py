@@ -31,6 +31,8 @@ class Workspace:
         self.tmp = self.path / "tmp"
         self.page_tmp = self.tmp / "gradio"
         """Where files that the page takes in arrive (GRADIO_TEMP_DIR)."""
+        self.secret = self.path / "secret.key"
+        """What sessions of accounts are signed with."""
         self._server = self.path / "server.json"
         self._lock = None
 

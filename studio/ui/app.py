@@ -6,6 +6,8 @@ import gradio as gr
 
 from studio.settings import Settings
 from studio.ui import data, runs, search, start, train
+from studio.ui.gate import account_line
+from studio.ui.handlers import owner_of
 from studio.ui.shell import TABS, Shell
 from studio.ui.theme import STATIC, markup
 
@@ -19,7 +21,9 @@ def build_app(studio: Any, settings: Settings) -> gr.Blocks:
     """
     with gr.Blocks(title="Sentence Studio", analytics_enabled=False, fill_width=True) as page:
         logo = STATIC.joinpath("logo.svg").read_text(encoding="utf-8")
-        markup(f'<header class="brand">{logo}<b>Sentence Studio</b></header>', elem_id="brand")
+        with gr.Row(elem_id="top", elem_classes="top"):
+            markup(f'<header class="brand">{logo}<b>Sentence Studio</b></header>', elem_id="brand")
+            who = markup(elem_id="account")
         ids = [gr.Textbox(visible=False, elem_id=f"chosen-{name}") for name in ("dataset", "run", "corpus")]
         with gr.Tabs(elem_id="tabs") as tabs:
             shell = Shell(studio, settings, page, tabs, *ids)
@@ -33,7 +37,12 @@ def build_app(studio: Any, settings: Settings) -> gr.Blocks:
         built["data"].wire(built["train"])
         built["start"].wire(built["data"])
         open_asked_tab(page, tabs)
+        page.load(_account, None, who, show_progress="hidden", concurrency_limit=None, api_visibility="private")
     return page
+
+
+def _account(request: gr.Request) -> str:
+    return account_line(owner_of(request))
 
 
 def open_asked_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:

@@ -8,15 +8,18 @@ from typing import Any
 
 import gradio as gr
 
-from studio.errors import StudioError
+from studio.errors import AccessError, StudioError
 from studio.ui import html
 
 log = logging.getLogger(__name__)
 
 
 def owner_of(request: gr.Request | Any) -> str:
-    """The account that a request belongs to. There is one, until accounts exist."""
-    return "local"
+    """The account that a request belongs to, as the gate found it. Raises AccessError: to none."""
+    name = request.username if isinstance(request, gr.Request) else request.state.account
+    if not name:
+        raise AccessError("You are not signed in.", hint="Load the page again.")
+    return name
 
 
 def report_bug(error: Exception) -> str:

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from starlette.background import BackgroundTask
 
 from studio.data.export import write_csv
-from studio.errors import NotFound, StudioError
+from studio.errors import AccessError, NotFound, StudioError
 from studio.ui.datainputs import dialect_of, roles_of
 from studio.ui.handlers import owner_of, report_bug
 from studio.ui.makings import making_status
@@ -133,7 +133,7 @@ def add_routes(app: FastAPI, studio: Any) -> None:
 
     @app.exception_handler(StudioError)
     def told(request: Request, error: StudioError) -> JSONResponse:
-        status = 404 if isinstance(error, NotFound) else 400
+        status = 404 if isinstance(error, NotFound) else 403 if isinstance(error, AccessError) else 400
         return JSONResponse({"message": error.message, "hint": error.hint}, status)
 
     @app.exception_handler(Exception)

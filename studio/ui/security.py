@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+from studio.settings import LOOPBACK
+
 WILDCARDS = ("0.0.0.0", "::", "")
 
 HEADERS = {

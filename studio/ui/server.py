@@ -73,6 +73,7 @@ def build_server(studio: Any, settings: Settings) -> "FastAPI":
     from starlette.middleware.cors import CORSMiddleware
 
     from studio.ui.app import build_app
+    from studio.ui.gate import Gate, add_sign_in
     from studio.ui.routes import add_routes
     from studio.ui.security import Guard, allowed_hosts
     from studio.ui.theme import HEAD, theme
@@ -81,6 +82,8 @@ def build_server(studio: Any, settings: Settings) -> "FastAPI":
     add_routes(app, studio)
     # Gradio adds CORS headers of its own unless the app it is mounted on has this.
     app.add_middleware(CORSMiddleware, allow_origins=[])
+    add_sign_in(app, studio.accounts)
+    app.add_middleware(Gate, accounts=studio.accounts, settings=settings)
     app.add_middleware(
         Guard,
         hosts=allowed_hosts(settings.host, settings.allowed_hosts.split(",")),
@@ -98,6 +101,7 @@ def build_server(studio: Any, settings: Settings) -> "FastAPI":
             run_history=False,
             app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
             show_error=False,
+            auth_dependency=lambda request: request.state.account,
             max_file_size=f"{settings.max_upload_mb}mb",
             ssr_mode=False,
             mcp_server=False,

@@ -14,8 +14,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 class Server:
     """The studio as ``python app.py`` starts it."""
 
-    def __init__(self, workspace: Path):
+    def __init__(self, workspace: Path, **settings: str):
+        """``settings``: STUDIO_... variables."""
         self.workspace = workspace
+        self.settings = settings
         self.port = 0
         self.process = None
 
@@ -30,6 +32,7 @@ class Server:
             "STUDIO_WORKSPACE": str(self.workspace),
             "STUDIO_PORT": str(self.port),
             "OMP_NUM_THREADS": "2",
+            **self.settings,
         }
         with log.open("ab") as out:
             self.process = subprocess.Popen([sys.executable, "app.py"], cwd=REPOSITORY, env=env, stdout=out, stderr=out)

@@ -22,9 +22,13 @@ def test_a_file_is_taken_in_under_a_harmless_name_and_the_original_stays(studio,
     assert upload.path.is_relative_to(studio.workspace.uploads)
 
 
-def test_a_file_that_was_uploaded_into_the_workspace_needs_no_second_room(studio):
+def test_a_file_that_was_uploaded_into_the_workspace_is_moved_so_that_its_path_leads_nobody_to_it(studio):
     path = write_pairs(studio.workspace.tmp / "pairs.csv")
-    assert studio.datasets.stage("ada", path, "pairs.csv").path.stat().st_ino == path.stat().st_ino
+    held = path.stat().st_ino
+    upload = studio.datasets.stage("ada", path, "pairs.csv")
+    assert upload.path.stat().st_ino == held, "no second room is needed"
+    with pytest.raises(DataError):
+        studio.datasets.stage("bob", path, "pairs.csv")
 
 
 def test_a_path_into_the_workspace_is_not_an_upload(studio, dataset, tmp_path):

@@ -66,7 +66,9 @@ def test_the_longest_text_is_the_smallest_limit_that_leaves_most_texts_whole(dat
 
 def test_a_loss_that_needs_another_format_is_named_with_those_that_fit(dataset):
     info, _ = dataset("scored_pair", 100)
-    with pytest.raises(ConfigError, match="needs pairs, triplets or plain texts; this dataset has scored pairs") as caught:
+    with pytest.raises(
+        ConfigError, match="needs pairs, triplets or plain texts; this dataset has scored pairs"
+    ) as caught:
         check_fit(info, make_config({}))
     assert "CoSENT" in caught.value.hint
 

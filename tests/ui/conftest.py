@@ -60,7 +60,7 @@ def server(studio, settings):
 @pytest.fixture
 def request_double():
     """Stands for the browser's request; the address of the page has no parameters."""
-    return SimpleNamespace(query_params={}, username=None)
+    return SimpleNamespace(query_params={}, state=SimpleNamespace(account="local"))
 
 
 @pytest.fixture

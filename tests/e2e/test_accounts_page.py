@@ -1,0 +1,96 @@
+"""A server that people sign in to, in a real browser; and what one member gets of another's through the page's handlers."""
+
+import httpx
+import pytest
+from launch import Server
+
+from studio.data.table import Roles
+from studio.runs.studio import Studio
+from studio.settings import Settings
+
+PASSWORD = "a long enough one"
+SECRET = "velociraptor"
+"""A word of ada's that nobody else may ever be told."""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The server, and ids and a path of ada's."""
+    workspace = tmp_path_factory.mktemp("lab") / "workspace"
+    studio = Studio(Settings(workspace=workspace))
+    studio.start()
+    for name in ("ada", "bob"):
+        studio.accounts.add(name, PASSWORD)
+    table = workspace / "tmp" / "gradio" / "table.csv"
+    table.write_text("question,answer\n" + "".join(f"{SECRET} {i}?,the {SECRET} is {i}\n" for i in range(30)))
+    upload = studio.datasets.stage("ada", table, f"{SECRET}.csv")
+    dataset = studio.datasets.create("ada", upload.id, Roles("question", "answer"), SECRET)
+    corpus = studio.corpora.create_from_dataset("ada", dataset.id)
+    studio.close()
+    server = Server(workspace, STUDIO_ACCOUNTS="required")
+    server.start()
+    yield server, [upload.id, dataset.id, corpus.id], str(table)
+    server.end()
+
+
+def test_people_sign_in_and_out_on_a_page_and_see_their_own_things_only(lab, chromium):
+    context = chromium.new_context(viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(f"{lab[0].url}/?tab=data")
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill("not this one")
+    page.get_by_role("button", name="Sign in").click()
+    assert "Name or password is wrong" in page.get_by_role("alert").inner_text()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_selector("#tabs [role=tab]")
+    assert "tab=data" in page.url
+    page.locator("#account").get_by_text("ada").wait_for()
+    page.get_by_label("Or choose one of your datasets").click()
+    page.get_by_role("option", name=SECRET).wait_for()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in").wait_for()
+    page.go_back()
+    page.get_by_role("button", name="Sign in").wait_for()
+    context.close()
+
+
+def test_another_member_gets_nothing_through_any_handler_of_the_page(lab):
+    """Every function of the page, the hidden ones too, called as the browser calls it, with ada's ids in every text."""
+    server, ids, table = lab
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        assert client.post("/login", data={"name": "bob", "password": PASSWORD}).status_code == 303
+        config = client.get("/config").json()
+        kinds = {component["id"]: component for component in config["components"]}
+        functions = [f for f in config["dependencies"] if f["backend_fn"]]
+        assert len(functions) > 20
+        for function in functions:
+            for place, id in enumerate([*ids, table]):
+                session = f"s{function['id']}x{place}"
+                data = [_value(kinds[component], id) for component in function["inputs"]]
+                told = _call(client, {"data": data, "fn_index": function["id"], "session_hash": session}, id)
+                assert SECRET not in told.replace(f"{SECRET}.csv", ""), (
+                    f"{function['api_name']} with {id}: {told[:500]}"
+                )
+
+
+def _call(client, body, id):
+    joined = client.post("/gradio_api/queue/join", json={**body, "event_data": {"run": id, "making": id}})
+    told = joined.text
+    if joined.status_code == 200:
+        with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": body["session_hash"]}) as stream:
+            for line in stream.iter_lines():
+                told += line
+                if '"process_completed"' in line or '"close_stream"' in line:
+                    break
+    return told
+
+
+def _value(component, id):
+    kind = component["type"]
+    if kind in ("number", "slider"):
+        return 1
+    if kind == "file":
+        return {"path": id, "meta": {"_type": "gradio.FileData"}}
+    return [] if component["props"].get("multiselect") else id
