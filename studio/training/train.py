@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 import time
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,6 @@ from studio.training.callbacks import (
 from studio.training.checkpoints import ASIDE, newest_whole, step_of
 from studio.training.config import TrainConfig, make_config
 from studio.training.engine.fast import fast, fits, has_fast_bf16
-from studio.training.engine.packing import packed
 from studio.training.estimate import LIVE_ROWS
 from studio.training.feeding import Epoch, feed
 from studio.training.fit import packs
@@ -155,11 +154,7 @@ def train(
     events.write("phase", phase="training")
     if checkpoint is not None:
         restore_head(loss, model, checkpoint)
-    with ExitStack() as stack:
-        if engine == "fast":
-            stack.enter_context(fast(model, precision == "bf16"))
-            for companion in companions(loss):
-                stack.enter_context(packed(companion))
+    with fast(model, precision == "bf16", companions(loss)) if engine == "fast" else nullcontext():
         if checkpoint is None and config.evaluations > 0:
             trainer.evaluate()
         watch.look()

@@ -1,30 +1,22 @@
 """Every combination of format, loss and modifier that the catalogue allows trains; every one that it forbids cannot."""
 
 import gc
-import inspect
-import re
-import warnings
-from dataclasses import replace
 
 import pytest
 import torch
 from sentence_transformers import SentenceTransformerTrainer
-from sentence_transformers.sentence_transformer import losses as library
-from torch import nn
 from transformers import PrinterCallback, TrainerCallback
 
 from studio.catalog.formats import FORMATS
-from studio.catalog.losses import FEEDING, LOSS, LOSSES, MODIFIER, MODIFIERS, NEEDS, SAMPLER
-from studio.errors import ConfigError
-from studio.training.bases import resolve_base
-from studio.training.config import FIELD, make_config
+from studio.catalog.losses import LOSS, LOSSES, MODIFIER, MODIFIERS
+from studio.training.config import make_config
 from studio.training.feeding import Epoch, feed
-from studio.training.fit import default_dims, loss_misfit, modifier_misfit
+from studio.training.fit import loss_misfit, modifier_misfit
 from studio.training.folder import RunFolder
 from studio.training.model import build_model
 from studio.training.objective import build_loss
 from studio.training.rows import plan_rows
-from studio.training.suggest import SUGGESTED_LOSS, check_fit, losses_for, modifiers_for, suggest_config
+from studio.training.suggest import check_fit
 from studio.training.teacher import ask, has_teacher
 from studio.training.train import training_arguments
 
