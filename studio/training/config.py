@@ -68,15 +68,15 @@ class TrainConfig(BaseModel):
         "none",
         "On top of the loss",
         "Trains embeddings that stay useful when they are cut short, or a model that can lose layers.",
-        group="loss",
+        group="main",
     )
     guide_model: str | None = _setting(
         None, "Guide model", "Strikes out wrong answers that may be right. Named as the base model is. Empty: MiniLM.",
-        group="loss", min_length=1, max_length=1000,
+        group="main", min_length=1, max_length=1000,
     )  # fmt: skip
     teacher_model: str | None = _setting(
         None, "Teacher model", "The better model to learn from. Named as the base model is. Empty: MiniLM.",
-        group="loss", min_length=1, max_length=1000,
+        group="main", min_length=1, max_length=1000,
     )  # fmt: skip
     loss_scale: float | None = _setting(
         None, "Scale", "Sharpness of the loss: similarities are multiplied by it. Empty: the loss's default.",
@@ -263,8 +263,8 @@ class TrainConfig(BaseModel):
 
 
 LOSS_FIELDS = tuple(
-    name for name, info in TrainConfig.model_fields.items()
-    if info.json_schema_extra["group"] == "loss" and name != "modifier"
+    name for name in TrainConfig.model_fields
+    if any(name == p.id for record in (*LOSSES, *MODIFIERS) for p in record.parameters)
 )  # fmt: skip
 """Fields that only some losses and modifiers take."""
 MODEL_FIELDS = ("base_model", "guide_model", "teacher_model")
