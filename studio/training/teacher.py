@@ -45,7 +45,7 @@ def teach(
     Raises:
         ModelError: the teacher cannot be had.
     """
-    array, note = folder / "teacher.npy", folder / "teacher.json"
+    array, note = folder / "labels.npy", folder / "labels.json"
     known = read_json(note)
     if known is not None and known["fingerprint"] == fingerprint and array.is_file():
         return np.load(array, mmap_mode="r")

@@ -96,7 +96,7 @@ def train(
     asked = np.concatenate([rows.train, live_rows])
     taught = None
     if has_teacher(config):
-        taught = teach(folder.teacher, fingerprint, data.take(asked), config, model.device, watch.look)
+        taught = teach(folder.taught, fingerprint, data.take(asked), config, model.device, watch.look)
     loss = build_loss(model, config, None if taught is None else taught.shape[-1])
     check_room(folder, loss)
     engine = choose_engine(config, model, loss)

@@ -106,7 +106,7 @@ def loss_fields(loss: str, modifier: str, given: dict[str, Any]) -> dict[str, An
         parameter, field, value = taken[name], FIELD[name], given.get(name)
         shown: dict[str, Any] = {}
         if field.choices:
-            shown["choices"] = _choices(field, parameter)
+            value, shown["choices"] = value or "", _choices(field, parameter)
         elif name in MODEL_FIELDS:
             value = value or parameter.default
         elif parameter.default != "":

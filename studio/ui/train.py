@@ -37,6 +37,9 @@ class TrainTab:
     widgets: dict[str, Any]
     """Field of TrainConfig -> its widget, in the order of form.ALL."""
     why: gr.HTML
+    unfit: gr.HTML
+    settings: gr.Accordion
+    """Of the loss; not there for a loss without any."""
     name: gr.Textbox
     estimate: gr.HTML
     train: gr.Button
@@ -49,7 +52,17 @@ class TrainTab:
     @property
     def outputs(self) -> list[Any]:
         """Outputs of :meth:`show`."""
-        return [self.dataset, self.blank, self.panel, *self.fields, self.why, self.estimate, self.train]
+        return [
+            self.dataset,
+            self.blank,
+            self.panel,
+            *self.fields,
+            self.why,
+            self.unfit,
+            self.settings,
+            self.estimate,
+            self.train,
+        ]
 
     def show(self, dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
         """The form for a dataset, everything suggested; '' or one that is gone shows what to do first."""
@@ -61,13 +74,23 @@ class TrainTab:
             hidden = gr.update(visible=False)
             untouched = tuple(gr.skip() for _ in form.ALL)
             chosen = gr.update(choices=choices, value=None)
-            return chosen, gr.update(visible=True), hidden, *untouched, "", "", gr.update(interactive=False)
+            return (
+                chosen,
+                gr.update(visible=True),
+                hidden,
+                *untouched,
+                "",
+                "",
+                gr.skip(),
+                "",
+                gr.update(interactive=False),
+            )
         from studio.training.suggest import suggest_config
 
         config = suggest_config(record.info, data=load_rows(record.folder))
         updates = form.show(config)
         models = trainview.base_choices(self.shell.studio.runs.list(owner))
-        objective, why = self._objective(owner, record.info, config.model_dump())
+        objective, words = self._objective(owner, record.info, config.model_dump())
         updates |= objective
         for name in MODEL_FIELDS:
             updates[name] = gr.update(**{**updates[name], "choices": models})
@@ -76,11 +99,13 @@ class TrainTab:
             gr.update(visible=False),
             gr.update(visible=True),
             *(updates[name] for name in form.ALL),
-            why,
+            *words,
             *self._judged(owner, dataset_id, config),
         )
 
-    def _objective(self, owner: str, info: DatasetInfo, given: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    def _objective(
+        self, owner: str, info: DatasetInfo, given: dict[str, Any]
+    ) -> tuple[dict[str, Any], tuple[Any, ...]]:
         """Updates of the fields in OBJECTIVE for the dataset and the base model in ``given``, and words on the loss.
 
         What does not go with them is replaced in ``given`` by what is suggested.
@@ -101,7 +126,9 @@ class TrainTab:
         updates["loss"] = gr.update(choices=_choosable(losses), value=given["loss"])
         on_top = [(choice.modifier.label, choice.modifier.id) for choice in modifiers if choice.fits]
         updates["modifier"] = gr.update(choices=on_top, value=given["modifier"])
-        return updates, trainview.loss_words(losses, modifiers, given["loss"], given["modifier"])
+        why = trainview.loss_words(losses, modifiers, given["loss"], given["modifier"])
+        settings = gr.update(visible=any(updates[name]["visible"] for name in form.OF_LOSS))
+        return updates, (why, trainview.unfit_words(losses, modifiers), settings)
 
     def _base(self, owner: str, base_model: Any) -> Base | None:
         """None: there is no such model, which the estimate says."""
@@ -145,7 +172,7 @@ class TrainTab:
         *values, request = rest
         owner = owner_of(request)
         given = dict(zip(form.ALL, values, strict=True))
-        skipped = tuple(gr.skip() for _ in (*FOLLOWS_BASE, *OBJECTIVE, self.why))
+        skipped = tuple(gr.skip() for _ in (*FOLLOWS_BASE, *OBJECTIVE, self.why, self.unfit, self.settings))
         try:
             record = self.shell.studio.datasets.get(owner, dataset_id)
             location = self._location(owner, str(given["base_model"] or "").strip())
@@ -171,9 +198,9 @@ class TrainTab:
     def _learn(self, dataset_id: str, given: dict[str, Any], request: gr.Request) -> tuple[Any, ...]:
         owner = owner_of(request)
         record = self.shell.studio.datasets.get(owner, dataset_id)
-        updates, why = self._objective(owner, record.info, given)
+        updates, words = self._objective(owner, record.info, given)
         judged = self.reestimate(dataset_id, *(given[name] for name in form.ALL), request)
-        return *(updates[name] for name in OBJECTIVE), why, *judged
+        return *(updates[name] for name in OBJECTIVE), *words, *judged
 
     def start(self, dataset_id: str, name: str, *rest: Any) -> tuple[Any, ...]:
         """Put a run into the queue and go to it."""
@@ -196,12 +223,12 @@ class TrainTab:
         live = {"trigger_mode": "always_last"}
         on(
             self.widgets["base_model"].input, _with_request(self.rebase, len(inputs)), inputs,
-            [*(self.widgets[name] for name in (*FOLLOWS_BASE, *OBJECTIVE)), self.why, *judged], self.notice, **live,
+            [*(self.widgets[name] for name in (*FOLLOWS_BASE, *OBJECTIVE)), self.why, self.unfit, self.settings, *judged], self.notice, **live,
         )  # fmt: skip
         for name, method in (("loss", self.relearn), ("modifier", self.restack)):
             on(
                 self.widgets[name].input, _with_request(method, len(inputs)), inputs,
-                [*(self.widgets[name] for name in OBJECTIVE), self.why, *judged], self.notice, **live,
+                [*(self.widgets[name] for name in OBJECTIVE), self.why, self.unfit, self.settings, *judged], self.notice, **live,
             )  # fmt: skip
         others = [w.input for name, w in self.widgets.items() if name not in ("base_model", "loss", "modifier")]
         on(any_of(*others), _with_request(self.reestimate, len(inputs)), inputs, judged, self.notice, **live)
@@ -252,8 +279,11 @@ def build(shell: Shell) -> TrainTab:
                 for name in ("loss", "modifier", "guide_model", "teacher_model"):
                     widgets[name] = form.widget(FIELD[name])
             why = markup(elem_id="train-why")
+        unfit = markup(elem_id="train-unfit", elem_classes="unfit")
         with (
-            gr.Accordion("Settings of the loss", open=False, elem_id="train-loss-settings", elem_classes="fold"),
+            gr.Accordion(
+                "Settings of the loss", open=False, elem_id="train-loss-settings", elem_classes="fold"
+            ) as settings,
             gr.Row(elem_classes="fields three"),
         ):
             for name in form.OF_LOSS:
@@ -280,4 +310,4 @@ def build(shell: Shell) -> TrainTab:
                 train = gr.Button("Train", variant="primary", size="lg", elem_id="train-start", interactive=False)
     notice = markup(elem_id="train-notice")
     ordered = {name: widgets[name] for name in form.ALL}
-    return TrainTab(shell, dataset, blank, panel, ordered, why, name_box, estimate_html, train, notice)
+    return TrainTab(shell, dataset, blank, panel, ordered, why, unfit, settings, name_box, estimate_html, train, notice)

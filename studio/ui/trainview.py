@@ -28,7 +28,7 @@ def base_choices(runs: list[Any]) -> list[tuple[str, str]]:
 def loss_words(
     losses: "tuple[LossChoice, ...]", modifiers: "tuple[ModifierChoice, ...]", chosen: str, modifier: str
 ) -> str:
-    """Why the chosen loss and what to expect of it; folded away, what does not fit with the reason."""
+    """Why the chosen loss, what to expect of it, and what is put on top of it."""
     choice = next((choice for choice in losses if choice.loss.id == chosen), None)
     if choice is None:
         return ""
@@ -41,16 +41,24 @@ def loss_words(
         words.append(f'<p class="fine">{html.text(on_top.modifier.label)}. {html.text(on_top.reason)}</p>')
     small = [f"Batches: {SAMPLER[loss.sampler].help}", f"Source: {loss.source}."]
     words.append(f'<p class="fine">{html.text(" ".join(small))}</p>')
+    return f'<div class="why">{"".join(words)}</div>'
+
+
+def unfit_words(losses: "tuple[LossChoice, ...]", modifiers: "tuple[ModifierChoice, ...]") -> str:
+    """Folded away: what cannot be chosen, each with the reason."""
     unfit = [(c.loss.label, c.reason) for c in losses if not c.fits]
     unfit += [(c.modifier.label, c.reason) for c in modifiers if not c.fits]
-    if unfit:
-        rows = "".join(f"<tr><td>{html.text(label)}</td><td>{html.text(reason)}</td></tr>" for label, reason in unfit)
-        head = "<thead><tr><th>Loss</th><th>Why not</th></tr></thead>"
-        words.append(
-            f"<details><summary>Losses that do not fit, and why ({len(unfit)})</summary>"
-            f'<div class="scroll"><table class="unfit">{head}<tbody>{rows}</tbody></table></div></details>'
-        )
-    return f'<div class="why">{"".join(words)}</div>'
+    if not unfit:
+        return ""
+    rows = [[label, _without(reason, label)] for label, reason in unfit]
+    summary = f"<summary>Losses that do not fit, and why ({len(unfit)})</summary>"
+    return f"<details>{summary}{html.table(['Loss', 'Why not'], rows)}</details>"
+
+
+def _without(reason: str, label: str) -> str:
+    """The reason, which stands beside the label already."""
+    rest = reason.removeprefix(label).lstrip()
+    return rest[:1].upper() + rest[1:]
 
 
 def estimate_words(found: "Estimate") -> str:

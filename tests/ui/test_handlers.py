@@ -92,7 +92,7 @@ def test_a_kept_dataset_can_be_trained_on_with_everything_suggested(tabs, datase
     choices = [value for _, value in shown[id(train.widgets["loss"])]["choices"]]
     assert choices[0] == "MultipleNegativesRankingLoss"
     assert "TripletLoss" not in choices
-    assert "Triplet" in shown[id(train.why)]
+    assert "Triplet" in shown[id(train.unfit)]
 
 
 def test_a_setting_that_cannot_train_is_said_and_the_button_waits(tabs, dataset, request_double):
@@ -118,20 +118,21 @@ def test_only_what_goes_together_can_be_chosen(tabs, dataset, request_double):
 
     train = tabs["train"]
     cached = {**TrainConfig().model_dump(), "loss": "CachedGISTEmbedLoss", "batch_size": 8}
-    *fields, words, _, _ = train.relearn(dataset.id, *(cached[name] for name in form.ALL), request_double)
+    *fields, _, words, settings, _, _ = train.relearn(dataset.id, *(cached[name] for name in form.ALL), request_double)
     updates = dict(zip(OBJECTIVE, fields, strict=True))
     assert [id for _, id in updates["modifier"]["choices"]] == ["none", "Matryoshka"]
     assert updates["guide_model"]["visible"]
     assert not updates["teacher_model"]["visible"]
-    assert "Softmax classifier needs labelled pairs" in words
+    assert settings["visible"]
+    assert "Needs labelled pairs; this dataset has pairs." in words
     assert "computed again without the layers" in words
 
     static = {**cached, "base_model": "wordllama-l2-supercat-256"}
-    *fields, words, _, button = train.rebase(dataset.id, *(static[name] for name in form.ALL), request_double)
+    *fields, _, words, _, _, button = train.rebase(dataset.id, *(static[name] for name in form.ALL), request_double)
     updates = dict(zip((*FOLLOWS_BASE, *OBJECTIVE), fields, strict=True))
     assert updates["loss"]["value"] == "MultipleNegativesRankingLoss"
     assert "CachedGISTEmbedLoss" not in [id for _, id in updates["loss"]["choices"]]
-    assert "it needs a transformer" in words
+    assert "static models cannot be computed in portions" in words
     assert button["interactive"]
 
 
@@ -140,7 +141,7 @@ def test_what_is_put_on_top_of_the_loss_brings_its_settings(tabs, dataset, reque
 
     train = tabs["train"]
     values = {**TrainConfig().model_dump(), "modifier": "Matryoshka", "loss_scale": 12, "batch_size": 8}
-    *fields, words, _, button = train.restack(dataset.id, *(values[name] for name in form.ALL), request_double)
+    *fields, words, _, _, _, button = train.restack(dataset.id, *(values[name] for name in form.ALL), request_double)
     updates = dict(zip(OBJECTIVE, fields, strict=True))
     assert updates["matryoshka_dims"]["visible"]
     assert not updates["layers_per_step"]["visible"]
@@ -152,7 +153,7 @@ def test_what_is_put_on_top_of_the_loss_brings_its_settings(tabs, dataset, reque
 def test_another_loss_shows_its_own_settings_only(tabs, dataset, request_double):
     train = tabs["train"]
     values = {**TrainConfig().model_dump(), "loss": "CachedMultipleNegativesRankingLoss", "batch_size": 8}
-    *fields, words, _, button = train.relearn(dataset.id, *(values[name] for name in form.ALL), request_double)
+    *fields, words, _, _, _, button = train.relearn(dataset.id, *(values[name] for name in form.ALL), request_double)
     from studio.ui.train import OBJECTIVE
 
     visible = {name for name, update in zip(OBJECTIVE, fields, strict=True) if update.get("visible")}
