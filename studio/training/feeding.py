@@ -100,7 +100,7 @@ _FEEDS: dict[str, Callable[..., Dataset]] = {
 def leave_out(batch: Columns, seed: int, epoch: int, share: float) -> Columns:
     """``batch`` with ``share`` of the words of each text left out of the column ``noisy``; one word always stays.
 
-    Words are what white space separates; where there is none (Chinese, Japanese, Thai), characters.
+    Words are what white space separates; characters where a language has none (Chinese, Japanese, Thai, Lao).
     """
     return {**batch, "noisy": [_thin(text, _chance(seed, epoch, text), share) for text in batch["text"]]}
 
@@ -121,7 +121,9 @@ def pair_up(batch: Columns, seed: int, epoch: int, among: list[str]) -> Columns:
 
 
 def _thin(text: str, chance: np.random.Generator, share: float) -> str:
-    words, between = (text.split(), " ") if len(text.split()) > 1 else (list(text), "")
+    words, between = text.split(), " "
+    if len(words) == 1 and any("\u0e00" <= c <= "\u0eff" or c >= "\u2e80" for c in text):
+        words, between = list(text), ""
     if len(words) < 2:
         return text
     kept = chance.random(len(words)) >= share

@@ -210,11 +210,20 @@ class DieAfter(EventWriter):
     [
         ("MultipleNegativesRankingLoss", "pair", {"epochs": 2}),
         ("CoSENTLoss", "scored_pair", {"epochs": 2, "gradient_accumulation_steps": 2, "batch_size": 4}),
+        ("SoftmaxLoss", "labelled_pair", {"epochs": 2}),
+        ("BatchHardTripletLoss", "classed_text", {"epochs": 2}),
+        ("ContrastiveTensionLossInBatchNegatives", "texts", {"epochs": 2}),
+        ("ContrastiveTensionLoss", "texts", {"epochs": 2}),
+        ("DenoisingAutoEncoderLoss", "texts", {"epochs": 2}),
+        ("EmbedDistillLoss", "pair", {"epochs": 2}),
+        ("MultipleNegativesRankingLoss", "pair", {"epochs": 2, "modifier": "Matryoshka2d"}),
     ],
 )
-def test_a_training_that_goes_on_ends_as_one_that_never_stopped(run_folder, events_of, tiny_model, loss, format, more):
+def test_a_training_that_goes_on_ends_as_one_that_never_stopped(
+    run_folder, events_of, tiny_model, small_bert, loss, format, more
+):
     values = {
-        "base_model": str(tiny_model),
+        "base_model": str(tiny_model if more.get("gradient_accumulation_steps") else small_bert()),
         "loss": loss,
         "batch_size": 8,
         "learning_rate": 5e-4,
