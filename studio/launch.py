@@ -17,7 +17,7 @@ from studio.data.dataset import DatasetInfo, import_dataset, load_rows
 from studio.data.table import Roles, Table
 from studio.errors import HostError, RunError
 from studio.files import read_json, write_json
-from studio.training.config import TrainConfig, make_config
+from studio.training.config import MODEL_FIELDS, TrainConfig, make_config
 from studio.training.folder import Outcome, RunFolder
 from studio.training.suggest import check_fit, suggest_config
 
@@ -63,12 +63,16 @@ def make_run(out: Path, table: Table, roles: Roles, given: dict[str, Any], name:
 
 def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any]) -> TrainConfig:
     rows = load_rows(folder.dataset)
+    given = dict(given)
+    for field in MODEL_FIELDS:
+        named = given.get(field)
+        if named is not None and named not in MODEL and Path(str(named)).expanduser().is_dir():
+            given[field] = str(Path(named).expanduser().absolute())  # the worker may stand somewhere else
     base_model = str(given.get("base_model", DEFAULT_MODEL))
-    if base_model not in MODEL and Path(base_model).expanduser().is_dir():
-        base_model = str(Path(base_model).expanduser().absolute())  # the worker may stand somewhere else
     suggested = suggest_config(info, base_model, rows).model_dump()
     if isinstance(given.get("max_train_rows"), int):
-        suggested["batch_size"] = max(2, min(suggested["batch_size"], given["max_train_rows"]))
+        least = min(suggested["batch_size"], given["max_train_rows"])
+        suggested["batch_size"] = max(2, least - least % 2 if least > 2 else least)
     config = make_config({**suggested, **given, "base_model": base_model})
     check_fit(info, config, rows)
     return config

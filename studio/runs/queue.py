@@ -10,7 +10,7 @@ from studio.files import read_json, write_json
 from studio.runs.feed import Feeds
 from studio.runs.store import INDEXES, MAKINGS, RUNS, Row, Store
 from studio.runs.workspace import Workspace
-from studio.training.config import TrainConfig
+from studio.training.config import MODEL_FIELDS, TrainConfig
 from studio.training.folder import EventWriter, RunFolder
 
 
@@ -156,8 +156,9 @@ class MakingLane(Lane):
 def write_run_config(folder: RunFolder, run: dict[str, Any], config_json: str) -> None:
     """config.json as the worker needs it: a model tuned earlier is the copy that lies in the run's own folder."""
     config = TrainConfig.model_validate_json(config_json)
-    if run.get("base_folder"):
-        config = config.model_copy(update={"base_model": str(folder.path / run["base_folder"])})
+    copies = {"base_model": "base_folder", **{field: f"{field}_folder" for field in MODEL_FIELDS[1:]}}
+    here = {field: str(folder.path / run[place]) for field, place in copies.items() if run.get(place)}
+    config = config.model_copy(update=here)
     write_json(folder.config, config.model_dump())
 
 

@@ -19,7 +19,7 @@ from studio.runs.store import RUNS, Row, Store, new_id
 from studio.runs.supervisor import Supervisor
 from studio.runs.workspace import Workspace, link_tree, remove, size_mb
 from studio.training.bases import Base, resolve_base
-from studio.training.config import TrainConfig
+from studio.training.config import MODEL_FIELDS, TrainConfig
 from studio.training.folder import RunFolder
 
 EXACT_CHECK_ROWS = 100_000
@@ -67,25 +67,29 @@ class Runs:
         from studio.training.suggest import check_fit  # takes scipy along, which the first page can do without
 
         dataset = self._datasets.get(owner, dataset_id)
-        config, earlier = self._with_earlier_run(owner, config)
-        model = None if earlier is None else self.model_folder(owner, earlier["id"])
-        full = config if model is None else config.model_copy(update={"base_model": str(model)})
+        runs: dict[str, Row] = {}
+        for field in MODEL_FIELDS:
+            config, found = self._with_earlier_run(owner, config, field)
+            runs |= {} if found is None else {field: found}
+        models = {field: self.model_folder(owner, row["id"]) for field, row in runs.items()}
+        full = config.model_copy(update={field: str(folder) for field, folder in models.items()})
         data = load_rows(dataset.folder) if dataset.info.rows <= EXACT_CHECK_ROWS else None
         check_fit(dataset.info, full, data)
         base = resolve_base(full.base_model)
         self._check_room(base, dataset.folder)
 
-        label = base.label if earlier is None else earlier["name"]
+        label = runs["base_model"]["name"] if "base_model" in runs else base.label
         name = display_name(name, f"{dataset.name} with {label}")
         id = new_id()
         run: dict[str, Any] = {"id": id, "name": name, "dataset_name": dataset.name, "base_label": label}
         aside = RunFolder(self._workspace.tmp / id)
         try:
             link_tree(dataset.folder, aside.dataset)
-            if model is not None:
+            for field, row in runs.items():
                 # The folder's name is what the model is called in its child's card.
-                run["base_folder"] = f"base/{safe_file_name(label, earlier['id'])}"
-                link_tree(model, aside.path / run["base_folder"])
+                place = f"{field.removesuffix('_model')}/{safe_file_name(row['name'], row['id'])}"
+                run |= {"base_folder": place} if field == "base_model" else {f"{field}_folder": place}
+                link_tree(models[field], aside.path / place)
             write_json(aside.run, run)
             aside.path.rename(self._workspace.runs / id)
         except OSError as error:
@@ -186,12 +190,14 @@ class Runs:
         folder = read_json(RunFolder(record.folder).run).get("base_folder")
         return None if folder is None else record.folder / folder
 
-    def _with_earlier_run(self, owner: str, config: TrainConfig) -> tuple[TrainConfig, Row | None]:
-        """The config with an earlier run named as ``run:<id>``, and that run; (config, None) for other base models.
+    def _with_earlier_run(self, owner: str, config: TrainConfig, field: str) -> tuple[TrainConfig, Row | None]:
+        """The config with an earlier run named as ``run:<id>`` in ``field``, and that run; (config, None) for other models.
 
         Folders inside the workspace are models of runs, or nobody's business.
         """
-        name = config.base_model.strip()
+        name = (getattr(config, field) or "").strip()
+        if not name:
+            return config, None
         runs = self._workspace.runs.resolve()
         id = None
         if name.startswith("run:"):
@@ -207,7 +213,7 @@ class Runs:
         if id is None:
             return config, None
         earlier = self._store.get(RUNS, owner, id)
-        return config.model_copy(update={"base_model": f"run:{earlier['id']}"}), earlier
+        return config.model_copy(update={field: f"run:{earlier['id']}"}), earlier
 
     def _check_room(self, base: Base, dataset: Path) -> None:
         if base.path is None:

@@ -61,6 +61,8 @@ class Limits:
     tokenizer: Path | None
     dropout: float | None = None
     """Largest dropout probability while training; 0 for models without."""
+    model_type: str | None = None
+    """Architecture, as transformers names it."""
 
 
 def installed_models() -> tuple[BaseModel, ...]:
@@ -224,6 +226,7 @@ def limits(base: Base) -> Limits:
         hidden,
         tokenizer_file(base),
         max((float(config[key]) for key in _DROPOUTS if isinstance(config.get(key), int | float)), default=None),
+        config.get("model_type"),
     )
 
 

@@ -4,15 +4,17 @@ A field is stated once, here: its type, default, bounds, label (title), help (de
 the page, the command line and the docs are made from it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from studio.catalog.losses import LOSS, LOSSES
+from studio.catalog.losses import LOSS, LOSSES, MODIFIER, MODIFIERS, LossParameter
 from studio.catalog.models import DEFAULT_MODEL
 from studio.catalog.poolings import POOLINGS
 from studio.errors import ConfigError
+from studio.training.fit import modifier_misfit
 
 
 def _setting(default: Any, label: str, help: str, *, group: str = "more", unit: str = "", **bounds: Any) -> Any:
@@ -62,20 +64,101 @@ class TrainConfig(BaseModel):
         ge=8,
         le=32768,
     )
-    loss_scale: float | None = _setting(
-        None,
-        "Scale",
-        "Sharpness of the loss: similarities are multiplied by it. Empty: the loss's default.",
-        gt=0,
-        le=1000,
+    modifier: Literal[tuple(record.id for record in MODIFIERS)] = _setting(
+        "none",
+        "On top of the loss",
+        "Trains embeddings that stay useful when they are cut short, or a model that can lose layers.",
+        group="main",
     )
+    guide_model: str | None = _setting(
+        None, "Guide model", "Strikes out wrong answers that may be right. Named as the base model is. Empty: MiniLM.",
+        group="main", min_length=1, max_length=1000,
+    )  # fmt: skip
+    teacher_model: str | None = _setting(
+        None, "Teacher model", "The better model to learn from. Named as the base model is. Empty: MiniLM.",
+        group="main", min_length=1, max_length=1000,
+    )  # fmt: skip
+    loss_scale: float | None = _setting(
+        None, "Scale", "Sharpness of the loss: similarities are multiplied by it. Empty: the loss's default.",
+        group="loss", gt=0, le=1000,
+    )  # fmt: skip
+    loss_temperature: float | None = _setting(
+        None, "Temperature", "Sharpness of the loss: similarities are divided by it. Empty: the loss's default.",
+        group="loss", ge=0.001, le=10,
+    )  # fmt: skip
     loss_margin: float | None = _setting(
-        None, "Margin", "How far apart unlike texts are to be pushed. Empty: the loss's default.", gt=0, le=10
+        None, "Margin", "How far apart unlike texts are to be pushed. Empty: the loss's default.",
+        group="loss", ge=0, le=10,
+    )  # fmt: skip
+    margin_strategy: Literal["absolute", "relative"] | None = _setting(
+        None, "Margin counts", "Whether the margin is taken off the right answer's similarity as it is, or as a share of it.",
+        group="loss",
+    )  # fmt: skip
+    positive_margin: float | None = _setting(
+        None, "Similarity to reach", "Texts that belong together are pulled until they are this similar.",
+        group="loss", ge=-1, le=1,
+    )  # fmt: skip
+    negative_margin: float | None = _setting(
+        None, "Similarity to allow", "Texts that do not belong together are pushed until they are no more similar than this.",
+        group="loss", ge=-1, le=1,
+    )  # fmt: skip
+    loss_distance: Literal["cosine", "euclidean", "manhattan"] | None = _setting(
+        None, "Distance", "How far apart two embeddings are: search uses cosine, so other distances suit other uses.",
+        group="loss",
+    )  # fmt: skip
+    loss_reduction: Literal["mean", "sum"] | None = _setting(
+        None, "Batch loss", "Whether the losses of a batch's rows are averaged or added up.", group="loss"
+    )
+    contrast: Literal["answers", "all"] | None = _setting(
+        None, "Pushed apart", "Anchors from wrong answers only, or also anchors from anchors and answers from answers.",
+        group="loss",
+    )  # fmt: skip
+    hardness_mode: Literal["none", "in_batch_negatives", "hard_negatives", "all_negatives"] | None = _setting(
+        None,
+        "Weigh hard negatives",
+        "Which wrong answers count more the more similar they are to the anchor.",
+        group="loss",
+    )
+    hardness_strength: float | None = _setting(
+        None,
+        "Strength of the weighing",
+        "How much more a very similar wrong answer counts.",
+        group="loss",
+        gt=0,
+        le=100,
     )
     mini_batch_size: int | None = _setting(
         None, "Portion size", "Rows computed at a time by a cached loss: smaller needs less memory. Empty: the loss's default.",
-        unit="rows", ge=1, le=4096,
+        group="loss", unit="rows", ge=1, le=4096,
     )  # fmt: skip
+    noise_ratio: float | None = _setting(
+        None, "Words left out", "Share of a text's words that are left out at random.", group="loss", ge=0.05, le=0.95
+    )
+    matryoshka_dims: str | None = _setting(
+        None, "Lengths of embeddings", "Numbers an embedding is cut to, such as 384, 128, 64. Empty: halves of the whole.",
+        group="loss", unit="dimensions", max_length=200,
+    )  # fmt: skip
+    matryoshka_weights: str | None = _setting(
+        None, "Weights of the lengths", "How much each length counts, in the same order. Empty: all the same.",
+        group="loss", max_length=200,
+    )  # fmt: skip
+    dims_per_step: int | None = _setting(
+        None, "Lengths a step", "How many of the lengths a step trains, drawn by chance.", group="loss", ge=1, le=32
+    )
+    layers_per_step: int | None = _setting(
+        None, "Layers a step", "How many of the earlier layers a step trains besides the last, drawn by chance.",
+        group="loss", ge=1, le=128,
+    )  # fmt: skip
+    prior_layers_weight: float | None = _setting(
+        None, "Weight of earlier layers", "How much the loss of the earlier layers counts.", group="loss", ge=0, le=100
+    )
+    kl_weight: float | None = _setting(
+        None, "Pull towards the last layer", "How strongly earlier layers are made to embed as the last one does.",
+        group="loss", ge=0, le=100,
+    )  # fmt: skip
+    layer_weighting: Literal["uniform", "log", "linear"] | None = _setting(
+        None, "Later layers count less", "Whether all earlier layers count the same, or later ones less.", group="loss"
+    )
     heldout_share: float = _setting(
         0.1, "Held-out share", "Share of the rows kept out of training, to judge the result on.", ge=0.02, le=0.5
     )
@@ -119,19 +202,99 @@ class TrainConfig(BaseModel):
                 f"{loss.label} compares the rows of a batch: the batch size must be at least {loss.min_batch_size}."
             )
         if loss.by_class and self.batch_size % 2:
-            raise ValueError(f"{loss.label} takes texts of a class two by two: the batch size must be even.")
-        takes = {parameter.id for parameter in loss.parameters}
-        for name in ("loss_scale", "loss_margin", "mini_batch_size"):
-            if getattr(self, name) is not None and name not in takes:
+            raise ValueError(f"{loss.label} takes texts of a class by twos: the batch size must be even.")
+        if reason := modifier_misfit(MODIFIER[self.modifier], loss):
+            raise ValueError(reason)
+        parameters = self.loss_parameters
+        for name in LOSS_FIELDS:
+            value = getattr(self, name)
+            if value is not None and name not in parameters:
                 raise ValueError(f"{loss.label} has no setting '{FIELD[name].label}' ({name}).")
+            if value is not None:
+                _check_bounds(loss.label, parameters[name], value)
+        if self.hardness_strength is not None and self.hardness_mode in (None, "none"):
+            raise ValueError(
+                "Choose which negatives to weigh (hardness_mode), or leave the strength of the weighing empty."
+            )
+        if self.matryoshka_weights is not None:
+            if self.matryoshka_dims is None:
+                raise ValueError("Weights need the lengths that they are for (matryoshka_dims).")
+            if len(self.weights) != len(self.dims):
+                raise ValueError(f"There are {len(self.dims)} lengths of embeddings, but {len(self.weights)} weights.")
         return self
 
-    def loss_arguments(self) -> dict[str, float]:
+    @field_validator("matryoshka_dims")
+    @classmethod
+    def _whole_numbers(cls, value: str | None) -> str | None:
+        return _numbers(value, int, "whole numbers such as 384, 128, 64", lambda n: 1 <= n <= 16384, distinct=True)
+
+    @field_validator("matryoshka_weights")
+    @classmethod
+    def _weights(cls, value: str | None) -> str | None:
+        return _numbers(value, float, "numbers such as 1, 0.5, 0.25", lambda n: 0 < n <= 100)
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Lengths that embeddings are cut to; empty: worked out when the model is known."""
+        return tuple(int(n) for n in (self.matryoshka_dims or "").split(",") if n.strip())
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """One for each of ``dims``; empty: all the same."""
+        return tuple(float(n) for n in (self.matryoshka_weights or "").split(",") if n.strip())
+
+    @property
+    def loss_parameters(self) -> dict[str, LossParameter]:
+        """Field -> parameter, of the loss and of what is put on top of it."""
+        return {p.id: p for p in (*LOSS[self.loss].parameters, *MODIFIER[self.modifier].parameters)}
+
+    def of_loss(self, name: str) -> Any:
+        """Value of a field that the loss takes: the one given, or the loss's default."""
+        value = getattr(self, name)
+        return self.loss_parameters[name].default if value is None else value
+
+    def loss_arguments(self) -> dict[str, Any]:
         """Arguments of the loss class, the catalogue's defaults filled in."""
-        return {
-            p.argument: p.default if getattr(self, p.id) is None else getattr(self, p.id)
-            for p in LOSS[self.loss].parameters
-        }
+        return {p.argument: self.of_loss(p.id) for p in LOSS[self.loss].parameters}
+
+    def modifier_arguments(self) -> dict[str, Any]:
+        """The same for the class of the modifier."""
+        return {p.argument: self.of_loss(p.id) for p in MODIFIER[self.modifier].parameters}
+
+
+LOSS_FIELDS = tuple(
+    name for name in TrainConfig.model_fields
+    if any(name == p.id for record in (*LOSSES, *MODIFIERS) for p in record.parameters)
+)  # fmt: skip
+"""Fields that only some losses and modifiers take."""
+MODEL_FIELDS = ("base_model", "guide_model", "teacher_model")
+"""Fields that name a model."""
+
+
+def _check_bounds(label: str, parameter: LossParameter, value: Any) -> None:
+    """Raises ValueError when the loss takes less than the field."""
+    name = f"{FIELD[parameter.id].label} ({parameter.id})"
+    if parameter.choices and value not in parameter.choices:
+        raise ValueError(f"{name} of {label} is one of: {', '.join(parameter.choices)}.")
+    if parameter.minimum is not None and value < parameter.minimum:
+        raise ValueError(f"{name} of {label} is at least {parameter.minimum:g}.")
+    if parameter.maximum is not None and value > parameter.maximum:
+        raise ValueError(f"{name} of {label} is at most {parameter.maximum:g}.")
+
+
+def _numbers(
+    value: str | None, kind: type, what: str, fits: Callable[[float], bool], distinct: bool = False
+) -> str | None:
+    """Numbers with commas or spaces between them, written the same way each time; None for nothing."""
+    if value is None or not (parts := value.replace(",", " ").split()):
+        return None
+    try:
+        numbers = [kind(part) for part in parts]
+    except ValueError:
+        raise ValueError(f"it takes {what}") from None
+    if len(numbers) > 32 or not all(fits(n) for n in numbers) or (distinct and len(set(numbers)) < len(numbers)):
+        raise ValueError(f"it takes {'different ' if distinct else ''}{what}")
+    return ", ".join(f"{n:g}" for n in numbers)
 
 
 @dataclass(frozen=True)
@@ -142,7 +305,7 @@ class ConfigField:
     label: str
     help: str
     group: str
-    """``main`` or ``more``."""
+    """``main``, ``loss`` (only some losses take it) or ``more``."""
     unit: str
     kind: type
     """``str``, ``int`` or ``float``."""
@@ -157,7 +320,7 @@ class ConfigField:
 def _describe(name: str, info: Any) -> ConfigField:
     options = get_args(info.annotation)
     optional = type(None) in options
-    choices = tuple(o for o in options if isinstance(o, str))
+    choices = tuple(o for option in options for o in (option, *get_args(option)) if isinstance(o, str))
     kind = str if choices else next((o for o in options if o is not type(None)), info.annotation)
     limits = {
         key: getattr(item, key) for item in info.metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)

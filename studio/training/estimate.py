@@ -15,14 +15,15 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from studio.catalog.losses import LOSS
+from studio.catalog.losses import LOSS, MODIFIER
 from studio.catalog.models import DEFAULT_MODEL
 from studio.data.cut import TokenLengths
 from studio.data.dataset import DatasetInfo
 from studio.data.rows import text_columns
 from studio.training.bases import Base, Limits, limits, resolve_base
 from studio.training.config import TrainConfig
-from studio.training.rows import RowPlan, inputs, plan_rows
+from studio.training.fit import packs
+from studio.training.rows import RowPlan, plan_rows
 from studio.training.suggest import check_fit
 
 SAMPLE_ROWS = 2000
@@ -86,7 +87,6 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
         notes.append(f"Time and memory are not known: {base.label} has to be downloaded first.")
         return Estimate(sizes[0], None, None, *sizes[1:], None, None, " ".join(notes))
     table = _lengths_by_column(known.tokenizer, data.take(rows.train))
-    table = {name: table[column] for name, column in inputs(data, LOSS[config.loss]).items()}
     lengths = np.concatenate(list(table.values()))
     limit = config.max_seq_length or known.max_tokens or int(lengths.max())
     gpu = _has_gpu()
@@ -200,14 +200,14 @@ def _transformer_cost(
     known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray], gflops: float
 ) -> float:
     """Seconds of all steps and looks at the held-out rows."""
-    fast = config.engine == "fast" and not _has_gpu()
-    anchor, *others = lengths.values()
+    loss, fast = LOSS[config.loss], _is_fast(config)
+    first, *others = lengths.values()
     train_rows = min(len(rows.train) * config.epochs, rows.steps * rows.batch_size * config.gradient_accumulation_steps)
     forward = 0.0  # operations of a training row's forward pass
-    for columns in ([anchor], others) if others else ([anchor],):
+    for columns in filter(None, ([first], others)):
         length = float(np.mean(columns)) if fast else _padded(columns, rows.batch_size)
-        forward += _forward_flop(known, length * len(columns), length)
-    times = 4 if config.loss.startswith("Cached") else 3  # backward costs twice the forward; cached computes it twice
+        forward += loss.reads * _forward_flop(known, length * len(columns), length)
+    times = 4 if loss.cached else 3  # backward costs twice the forward; cached computes it twice
     efficiency = EFFICIENCY_FAST[_fast_precision(config)] if fast else EFFICIENCY_TRAIN
     train = times * forward * train_rows / (gflops * 1e9 * efficiency)
     mean = float(np.mean(np.concatenate(list(lengths.values()))))
@@ -217,7 +217,22 @@ def _transformer_cost(
     judging = 2 * len(rows.heldout) * encode_row + (config.evaluations + 1) * live * loss_row
     judging += config.evaluations * live * encode_row
     step = (FAST_STEP_S if fast else STEP_S) + OPTIMIZER_S_PER_M * known.parameters_m
-    return train + judging + rows.steps * step
+    return train + judging + rows.steps * step + _advisers_cost(config, train_rows, rows, mean * len(lengths), gflops)
+
+
+def _advisers_cost(config: TrainConfig, read: float, rows: RowPlan, tokens: float, gflops: float) -> float:
+    """Seconds that a guide (each row at each step) or a teacher (each row once) takes to read rows of ``tokens`` tokens."""
+    seconds = 0.0
+    for name, read_rows in (("guide_model", read), ("teacher_model", len(rows.train))):
+        if name in config.loss_parameters:
+            adviser = limits(resolve_base(config.of_loss(name)))
+            seconds += read_rows * _forward_flop(adviser, tokens, tokens) / (gflops * 1e9 * EFFICIENCY_ENCODE)
+    return seconds
+
+
+def _is_fast(config: TrainConfig) -> bool:
+    """Whether the fast engine will train, as far as can be told before the model is loaded."""
+    return config.engine == "fast" and not _has_gpu() and packs(LOSS[config.loss], MODIFIER[config.modifier])
 
 
 def _static_cost(
@@ -228,7 +243,9 @@ def _static_cost(
     live = min(len(rows.heldout), LIVE_ROWS)
     looked_at = 2 * len(rows.heldout) + (2 * config.evaluations + 1) * live
     tokens = a_row * (len(rows.train) * config.epochs * 2 + looked_at)
-    return tokens * STATIC_S_PER_TOKEN + rows.steps * (STEP_S + OPTIMIZER_S_PER_M * known.parameters_m)
+    train_rows = len(rows.train) * config.epochs
+    seconds = tokens * STATIC_S_PER_TOKEN + rows.steps * (STEP_S + OPTIMIZER_S_PER_M * known.parameters_m)
+    return seconds + _advisers_cost(config, train_rows, rows, a_row, gflops)
 
 
 def _memory_mb(known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray]) -> float:
@@ -237,14 +254,12 @@ def _memory_mb(known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[
     fixed = known.parameters_m * 4 * 4
     if known.layers == 0:
         return process + fixed
-    portion = (
-        min(config.mini_batch_size or 32, rows.batch_size) if config.loss.startswith("Cached") else rows.batch_size
-    )
-    fast = config.engine == "fast" and not _has_gpu()
+    loss, fast = LOSS[config.loss], _is_fast(config)
+    portion = min(config.of_loss("mini_batch_size"), rows.batch_size) if loss.cached else rows.batch_size
     columns = list(lengths.values())
     length = float(np.mean(columns)) if fast else _padded(columns, rows.batch_size)
     heads = max(1, known.hidden_size // 64)
-    tokens = portion * len(lengths) * length
+    tokens = portion * len(lengths) * length * loss.reads
     activations = tokens * known.layers * (17 * known.hidden_size + 2.5 * heads * length) * 4 / 1e6
     return process + fixed + activations
 

@@ -11,6 +11,7 @@ Written by the worker:
     events.jsonl     one object a line, append only; see EVENTS
     log.txt          what the process printed
     split.json       how many rows train and are held out, and how they were kept apart
+    taught/          what a teacher model said of the rows, for losses that learn from one
     checkpoints/     checkpoint-<step>/, each with a manifest.json written last
     model/           the tuned model: SentenceTransformer(folder)
     verdict.json     base against tuned
@@ -53,6 +54,7 @@ class RunFolder:
     log = property(lambda self: self.path / "log.txt")
     split = property(lambda self: self.path / "split.json")
     checkpoints = property(lambda self: self.path / "checkpoints")
+    taught = property(lambda self: self.path / "taught")
     model = property(lambda self: self.path / "model")
     verdict = property(lambda self: self.path / "verdict.json")
     outcome = property(lambda self: self.path / "outcome.json")

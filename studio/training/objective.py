@@ -1,36 +1,161 @@
-"""The loss of a training and the sampler that feeds it. Both are sentence-transformers' own."""
+"""The loss of a training and the sampler that feeds it. All of them are sentence-transformers' own."""
 
+from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import losses
+from sentence_transformers.sentence_transformer.losses import BatchHardTripletLossDistanceFunction
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from sentence_transformers.sentence_transformer.training_args import BatchSamplers
+from sentence_transformers.util import pairwise_cos_sim
 from torch import nn
+from transformers import TrainerCallback
 
-from studio.catalog.losses import LOSS
+from studio.catalog.losses import LOSS, MODIFIER
+from studio.errors import ConfigError
+from studio.training.bases import download, resolve_base
 from studio.training.config import TrainConfig
+from studio.training.fit import default_dims, dims_misfit
+from studio.training.model import load_base
+
+DIRECTIONS = {
+    "answers": ("query_to_doc",),
+    "all": ("query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc"),
+}
+DISTANCES = {
+    "triplet": {
+        "cosine": losses.TripletDistanceMetric.COSINE,
+        "euclidean": losses.TripletDistanceMetric.EUCLIDEAN,
+        "manhattan": losses.TripletDistanceMetric.MANHATTAN,
+    },
+    "labelled_pair": {
+        "cosine": losses.SiameseDistanceMetric.COSINE_DISTANCE,
+        "euclidean": losses.SiameseDistanceMetric.EUCLIDEAN,
+        "manhattan": losses.SiameseDistanceMetric.MANHATTAN,
+    },
+    "classed_text": {
+        "cosine": BatchHardTripletLossDistanceFunction.cosine_distance,
+        "euclidean": BatchHardTripletLossDistanceFunction.euclidean_distance,
+    },
+    "texts": {"cosine": "cosine", "euclidean": "l2"},
+}
+"""First format of a loss, distance of the config -> what the loss class calls it."""
+HEAD = "loss.safetensors"
+"""In a checkpoint: weights of the loss that are no part of the model."""
 
 
-def build_loss(model: SentenceTransformer, config: TrainConfig) -> nn.Module:
-    """The loss that the config names, on ``model``, with its arguments."""
+def build_loss(model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None = None) -> nn.Module:
+    """The loss that the config names, on ``model``, with its arguments and what is put on top of it.
+
+    ``teacher_dimension``: length of the teacher's embeddings, for losses that compare with them.
+
+    Raises:
+        ConfigError: the lengths of embeddings do not fit the model, or no decoder can be made of it.
+        ModelError: the guide cannot be had.
+    """
     record = LOSS[config.loss]
-    arguments: dict[str, Any] = config.loss_arguments()
-    if "mini_batch_size" in arguments:
-        arguments["mini_batch_size"] = int(arguments["mini_batch_size"])
-    if "distance" in record.fixed:
-        arguments["distance_metric"] = getattr(losses.TripletDistanceMetric, record.fixed["distance"])
-    if "batch_distance" in record.fixed:
-        distances = losses.BatchHardTripletLossDistanceFunction
-        arguments["distance_metric"] = getattr(distances, record.fixed["batch_distance"])
-    return getattr(losses, record.id)(model, **arguments)
+    arguments = _arguments(model, config, teacher_dimension)
+    try:
+        loss = getattr(losses, record.cls or record.id)(model, **arguments)
+    except (ValueError, AssertionError, OSError) as error:
+        if "decoder" not in record.needs:
+            raise
+        raise ConfigError(
+            f"No decoder can be made of this base model, which {record.label} needs.",
+            hint="Choose a BERT-like base model, or another loss.",
+        ) from error
+    loss.float()  # a decoder comes in the number format of its file
+    if config.modifier == "none":
+        return loss
+    arguments = config.modifier_arguments()
+    if MODIFIER[config.modifier].cuts_dimensions:
+        dimension = model.get_embedding_dimension()
+        if reason := dims_misfit(config.dims, dimension, "The model"):
+            raise ConfigError(reason)
+        arguments["matryoshka_dims"] = list(config.dims or default_dims(dimension))
+        arguments["matryoshka_weights"] = list(config.weights) or None
+        if arguments["n_dims_per_step"] == "all":
+            arguments["n_dims_per_step"] = -1
+    return getattr(losses, f"{config.modifier}Loss")(model, loss, **arguments)
 
 
 def batch_sampler(config: TrainConfig) -> BatchSamplers:
-    """In-batch negatives need batches without a text twice: its own answer would count as a wrong one.
+    """In-batch negatives need batches without a text twice: its own answer would count as a wrong one."""
+    return BatchSamplers(LOSS[config.loss].sampler)
 
-    Losses that compare classes need several texts of each.
-    """
-    loss = LOSS[config.loss]
-    if loss.by_class:
-        return BatchSamplers.GROUP_BY_LABEL
-    return BatchSamplers.NO_DUPLICATES if loss.in_batch_negatives else BatchSamplers.BATCH_SAMPLER
+
+def companions(loss: nn.Module) -> list[SentenceTransformer]:
+    """Other models that read the same batches: a guide, contrastive tension's second copy."""
+    inner = _innermost(loss)
+    return [getattr(inner, name) for name in ("guide", "model1") if hasattr(inner, name)]
+
+
+def head(loss: nn.Module, model: SentenceTransformer) -> dict[str, nn.Parameter]:
+    """Weights that train with the loss and are no part of ``model``: a classifier, a decoder, a second copy."""
+    own = {id(parameter) for parameter in model.parameters()}
+    return {name: p for name, p in loss.named_parameters() if p.requires_grad and id(p) not in own}
+
+
+class Heads(TrainerCallback):
+    """Adds the loss's own weights to each checkpoint, which holds the model's alone. Before the Checkpoints callback."""
+
+    def __init__(self, loss: nn.Module, model: SentenceTransformer):
+        self._loss, self._model = loss, model
+
+    def on_save(self, args, state, control, **kwargs):
+        weights = {name: p.detach().contiguous() for name, p in head(self._loss, self._model).items()}
+        if weights:
+            save_file(weights, Path(args.output_dir) / f"checkpoint-{state.global_step}" / HEAD)
+
+
+def restore_head(loss: nn.Module, model: SentenceTransformer, checkpoint: Path) -> None:
+    """Give the loss its own weights back; does nothing for a loss that has none."""
+    weights = head(loss, model)
+    if weights:
+        saved = load_file(checkpoint / HEAD)
+        for name, parameter in weights.items():
+            parameter.data.copy_(saved[name])
+
+
+def _arguments(model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None) -> dict[str, Any]:
+    """The config's settings in the words of the loss class."""
+    record = LOSS[config.loss]
+    arguments = {**config.loss_arguments(), **record.fixed}
+    for name in ("teacher", "noise_ratio"):  # these are for feeding.py
+        arguments.pop(name, None)
+    if "distance_metric" in arguments:
+        arguments["distance_metric"] = DISTANCES[record.formats[0]][arguments["distance_metric"]]
+    if "similarity_fct" in arguments:
+        arguments["similarity_fct"] = pairwise_cos_sim
+    if "size_average" in arguments:
+        arguments["size_average"] = arguments["size_average"] == "mean"
+    if arguments.get("hardness_mode") == "none":
+        arguments |= {"hardness_mode": None, "hardness_strength": 0.0}
+    if "guide" in arguments:
+        arguments["guide"] = _guide(arguments["guide"], model)
+        apart = arguments.pop("contrast") == "all"
+        arguments |= {"contrast_anchors": apart, "contrast_positives": apart}
+    elif "contrast" in arguments:
+        arguments["directions"] = DIRECTIONS[arguments.pop("contrast")]
+    dimension = model.get_embedding_dimension()
+    if record.id == "SoftmaxLoss":
+        arguments["embedding_dimension"] = dimension
+    if record.id == "MegaBatchMarginLoss":
+        arguments["use_mini_batched_version"] = not isinstance(model[0], StaticEmbedding)
+    if record.feeding == "teacher_vectors" and teacher_dimension not in (None, dimension):
+        arguments["projection_dim"] = teacher_dimension
+    return arguments
+
+
+def _guide(name: str, model: SentenceTransformer) -> SentenceTransformer:
+    """A model that is asked and never trained."""
+    return load_base(download(resolve_base(name)), str(model.device)).eval().requires_grad_(False)
+
+
+def _innermost(loss: nn.Module) -> nn.Module:
+    """The loss itself, without what is put on top of it."""
+    while isinstance(inner := getattr(loss, "loss", None), nn.Module):
+        loss = inner
+    return loss

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from studio.catalog.losses import LOSS, Loss
+from studio.catalog.losses import LOSS
 from studio.data.rows import class_numbers, text_columns
 from studio.data.split import Split, split
 from studio.training.config import TrainConfig
@@ -42,8 +42,11 @@ def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
     loss = LOSS[config.loss]
     batch_size, notes = config.batch_size, []
     if loss.in_batch_negatives and len(train):
-        batch_size, notes = _fill(
-            data.take(train).select(list(dict.fromkeys(inputs(data, loss).values()))[:2]), batch_size
+        batch_size, notes = _fill(data.take(train).select(text_columns(data)[:2]), batch_size)
+    if loss.good_batch_size and batch_size < loss.good_batch_size:
+        notes.append(
+            f"{loss.label} looks for hard negatives in the batch: it wants {loss.good_batch_size} rows or more, "
+            f"batches have {batch_size}."
         )
     drop_last = loss.min_batch_size > 1 and len(train) > batch_size and len(train) % batch_size == 1
     batches = len(train) // batch_size if drop_last else math.ceil(len(train) / batch_size)
@@ -74,13 +77,6 @@ def drawn(train: np.ndarray, config: TrainConfig) -> np.ndarray:
     if config.max_train_rows is not None and config.max_train_rows < len(train):
         train = np.sort(np.random.default_rng(config.seed).choice(train, config.max_train_rows, replace=False))
     return train
-
-
-def inputs(data: pa.Table, loss: Loss) -> dict[str, str]:
-    """What the loss is given, in its order -> the column of the dataset that it comes from."""
-    if data.column_names == ["text", "row"] and loss.text_twice:
-        return {"anchor": "text", "positive": "text"}
-    return {name: name for name in text_columns(data)}
 
 
 def grouped(number: np.ndarray) -> int:

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from studio.catalog.formats import FORMAT
-from studio.catalog.losses import LOSS, LOSSES, Loss
+from studio.catalog.losses import LOSS, LOSSES, MODIFIER, MODIFIERS, Loss, Modifier
 from studio.catalog.models import DEFAULT_LEARNING_RATE, DEFAULT_MODEL
 from studio.data.dataset import DatasetInfo
 from studio.data.rows import class_numbers
@@ -13,6 +12,7 @@ from studio.data.split import MAX_HELDOUT, split
 from studio.errors import ConfigError
 from studio.training.bases import Base, limits, resolve_base
 from studio.training.config import FIELD, TrainConfig, make_config
+from studio.training.fit import default_dims, dims_misfit, loss_misfit, modifier_misfit
 from studio.training.rows import drawn, grouped
 
 SUGGESTED_LOSS = {
@@ -21,7 +21,7 @@ SUGGESTED_LOSS = {
     "scored_pair": "CoSENTLoss",
     "labelled_pair": "ContrastiveLoss",
     "classed_text": "BatchAllTripletLoss",
-    "texts": "MultipleNegativesRankingLoss",
+    "texts": "SimCSE",
 }
 EPOCHS = ((2000, 1.0), (500, 2.0), (0, 3.0))
 """(from this many rows on, epochs)."""
@@ -43,17 +43,41 @@ class LossChoice:
     """Why to take it, or why it cannot be taken: one sentence."""
 
 
-def losses_for(format: str, negatives: int) -> tuple[LossChoice, ...]:
-    """Every loss of the catalogue for a dataset of ``format`` with ``negatives`` negatives a row.
+@dataclass(frozen=True)
+class ModifierChoice:
+    modifier: Modifier
+    fits: bool
+    reason: str
+    """As in LossChoice."""
+
+
+def losses_for(format: str, negatives: int, base: Base | None = None) -> tuple[LossChoice, ...]:
+    """Every loss of the catalogue for a dataset of ``format`` with ``negatives`` negatives a row and a base model.
 
     The suggested one first, then those that fit, then the others with the reason.
     """
     choices = [
-        LossChoice(loss, not (reason := _misfit(loss, format, negatives)), reason or loss.whys.get(format, loss.why))
+        LossChoice(loss, not (reason := loss_misfit(loss, format, negatives, base)), reason or loss.why)
         for loss in LOSSES
     ]
-    suggested = SUGGESTED_LOSS[format]
+    suggested = suggest_loss(format, base)
     return tuple(sorted(choices, key=lambda choice: (choice.loss.id != suggested, not choice.fits)))
+
+
+def modifiers_for(loss: Loss, base: Base | None = None) -> tuple[ModifierChoice, ...]:
+    """What can be put on top of ``loss``, and what cannot with the reason; in the catalogue's order."""
+    return tuple(
+        ModifierChoice(modifier, not (reason := modifier_misfit(modifier, loss, base)), reason or modifier.why)
+        for modifier in MODIFIERS
+    )
+
+
+def suggest_loss(format: str, base: Base | None = None) -> str:
+    """Id of the loss to start with: the usual one, or the first that goes with the base model."""
+    usual = SUGGESTED_LOSS[format]
+    if not loss_misfit(LOSS[usual], format, 0, base):
+        return usual
+    return next((loss.id for loss in LOSSES if not loss_misfit(loss, format, 0, base)), usual)
 
 
 def suggest_config(info: DatasetInfo, base_model: str = DEFAULT_MODEL, data: pa.Table | None = None) -> TrainConfig:
@@ -65,7 +89,7 @@ def suggest_config(info: DatasetInfo, base_model: str = DEFAULT_MODEL, data: pa.
     base = resolve_base(base_model)
     config = {
         "base_model": base_model,
-        "loss": SUGGESTED_LOSS[info.format],
+        "loss": suggest_loss(info.format, base),
         "learning_rate": suggest_learning_rate(base),
         "epochs": next(epochs for rows, epochs in EPOCHS if info.rows >= rows),
     }
@@ -102,11 +126,8 @@ def check_fit(info: DatasetInfo, config: TrainConfig, data: pa.Table | None = No
         ModelError: there is no such base model.
     """
     loss = LOSS[config.loss]
-    negatives = sum(role.startswith("negative") for role in info.roles)
-    if reason := _misfit(loss, info.format, negatives):
-        fitting = ", ".join(c.loss.label for c in losses_for(info.format, negatives) if c.fits)
-        raise ConfigError(reason, hint=f"Losses that fit this dataset: {fitting}.")
-    _check_base(config, info.format)
+    _check_objective(info, config)
+    _check_base(config)
     trained = _trained(info.rows, config.heldout_share)
     if data is not None:
         train = split(data, config.heldout_share, config.seed).train
@@ -142,26 +163,14 @@ def _trained(rows: int, share: float) -> int:
     return rows - min(max(1, round(rows * share)), MAX_HELDOUT)
 
 
-def _check_base(config: TrainConfig, format: str) -> None:
+def _check_base(config: TrainConfig) -> None:
     base = resolve_base(config.base_model)
-    known = limits(base)
-    if format == "texts" and LOSS[config.loss].text_twice and known.dropout == 0:
+    if base.kind == "static" and config.pooling != "default":
         raise ConfigError(
-            f"{base.label} has no dropout: it reads a text the same way twice, and plain texts teach it nothing with this loss.",
-            hint="Choose a transformer such as MiniLM, or bring pairs of texts or texts with classes.",
+            f"{base.label} has no pooling to choose: it averages its token vectors.",
+            hint="Leave the pooling at the model's own.",
         )
-    if base.kind == "static":
-        if config.pooling != "default":
-            raise ConfigError(
-                f"{base.label} has no pooling to choose: it averages its token vectors.",
-                hint="Leave the pooling at the model's own.",
-            )
-        if "mini_batch_size" in {p.id for p in LOSS[config.loss].parameters}:
-            raise ConfigError(
-                f"{LOSS[config.loss].label} cannot compute {base.label} in portions.",
-                hint="Static models need so little memory that the uncached loss takes any batch.",
-            )
-    position_limit = known.position_limit
+    position_limit = limits(base).position_limit
     if config.max_seq_length and position_limit and config.max_seq_length > position_limit:
         raise ConfigError(
             f"{base.label} takes at most {position_limit} tokens; the longest text is set to {config.max_seq_length}.",
@@ -169,15 +178,54 @@ def _check_base(config: TrainConfig, format: str) -> None:
         )
 
 
-def _misfit(loss: Loss, format: str, negatives: int) -> str:
-    """Why the loss cannot be used, empty when it can."""
-    if format not in loss.formats:
-        *others, last = (FORMAT[f].label.lower() for f in loss.formats)
-        needed = f"{', '.join(others)} or {last}" if others else last
-        return f"{loss.label} needs {needed}; this dataset has {FORMAT[format].label.lower()}."
-    if loss.max_negatives is not None and negatives > loss.max_negatives:
-        return f"{loss.label} takes {loss.max_negatives} negative a row; this dataset has {negatives}."
-    return ""
+def _check_objective(info: DatasetInfo, config: TrainConfig) -> None:
+    """Whether data, base model, loss, modifier, guide and teacher go together."""
+    loss, base = LOSS[config.loss], resolve_base(config.base_model)
+    negatives = sum(role.startswith("negative") for role in info.roles)
+    if reason := loss_misfit(loss, info.format, negatives, base):
+        fitting = ", ".join(c.loss.label for c in losses_for(info.format, negatives, base) if c.fits)
+        raise ConfigError(reason, hint=f"Losses that fit this dataset and model: {fitting}." if fitting else "")
+    if reason := modifier_misfit(MODIFIER[config.modifier], loss, base):
+        fitting = ", ".join(c.modifier.label for c in modifiers_for(loss, base) if c.fits)
+        raise ConfigError(reason, hint=f"These go: {fitting}.")
+    if config.hardness_mode == "hard_negatives" and not negatives:
+        raise ConfigError(
+            "These rows have no negatives of their own to weigh.", hint="Weigh in-batch negatives instead, or none."
+        )
+    dimension = limits(base).dimension
+    if dimension and (reason := dims_misfit(config.dims, dimension, base.label)):
+        raise ConfigError(reason, hint=f"For example: {', '.join(map(str, default_dims(dimension)))}.")
+    if "guide_model" in config.loss_parameters:
+        guide = resolve_base(config.of_loss("guide_model"))
+        if guide.kind == "static":
+            raise ConfigError(
+                f"{guide.label} cannot guide: a guide needs a transformer.", hint="Choose another guide model."
+            )
+    if "teacher_model" in config.loss_parameters:
+        _check_teacher(config, base)
+
+
+def _check_teacher(config: TrainConfig, base: Base) -> None:
+    loss, teacher = LOSS[config.loss], resolve_base(config.of_loss("teacher_model"))
+    if teacher.path == base.path and teacher.hub_name == base.hub_name:
+        raise ConfigError(
+            f"{base.label} would be its own teacher: there is nothing to learn.",
+            hint="Choose a better model as the teacher (teacher_model), or a smaller base model.",
+        )
+    theirs, ours = limits(teacher).dimension, limits(base).dimension
+    if None in (theirs, ours) or theirs == ours:
+        return
+    if loss.feeding == "teacher_vector":
+        other = LOSS["EmbedDistillLoss"].label
+        raise ConfigError(
+            f"{teacher.label} embeds {theirs} dimensions, {base.label} {ours}: {loss.label} needs the same number.",
+            hint=f"Choose another teacher or base model, or the loss '{other}'.",
+        )
+    if loss.feeding == "teacher_vectors" and MODIFIER[config.modifier].cuts_dimensions:
+        raise ConfigError(
+            f"{teacher.label} embeds {theirs} dimensions, {base.label} {ours}: shorter embeddings cannot be compared.",
+            hint="Choose a teacher with as many dimensions, or put nothing on top of the loss.",
+        )
 
 
 def _token_limit(base: Base, data: pa.Table) -> int | None:

@@ -18,9 +18,10 @@ from sentence_transformers import (
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
+from torch import nn
 from transformers import PrinterCallback, set_seed
 
-from studio.catalog.losses import LOSS
+from studio.catalog.losses import LOSS, MODIFIER
 from studio.data.dataset import DatasetInfo, load_info, load_rows
 from studio.data.rows import class_numbers
 from studio.errors import ConfigError, HostError, RunError
@@ -41,11 +42,14 @@ from studio.training.checkpoints import ASIDE, newest_whole, step_of
 from studio.training.config import TrainConfig, make_config
 from studio.training.engine.fast import fast, fits, has_fast_bf16
 from studio.training.estimate import LIVE_ROWS
+from studio.training.feeding import Epoch, feed
+from studio.training.fit import packs
 from studio.training.folder import EventWriter, RunFolder
 from studio.training.model import build_model
-from studio.training.objective import batch_sampler, build_loss
-from studio.training.rows import RowPlan, grouped, inputs, plan_rows
+from studio.training.objective import Heads, batch_sampler, build_loss, companions, restore_head
+from studio.training.rows import RowPlan, grouped, plan_rows
 from studio.training.suggest import check_fit
+from studio.training.teacher import has_teacher, teach
 
 CHECKPOINT_EVERY_S = 60.0
 CHECKPOINT_BYTES = 12
@@ -87,11 +91,20 @@ def train(
     set_seed(config.seed)
     model = build_model(config)
     model.model_card_data.train_datasets = [{"name": info.name}]
-    check_room(folder, model)
-    engine = choose_engine(config, model)
+    live_rows = draw(rows.heldout, config.seed)
+    fingerprint = fingerprint_of(folder)
+    asked = np.concatenate([rows.train, live_rows])
+    taught = None
+    if has_teacher(config):
+        taught = teach(folder.taught, fingerprint, data.take(asked), config, model.device, watch.look)
+    loss = build_loss(model, config, None if taught is None else taught.shape[-1])
+    check_room(folder, loss)
+    engine = choose_engine(config, model, loss)
+    if engine != config.engine and engine != choose_engine(config, model):
+        message = f"{LOSS[config.loss].label} trains with the stock engine here: the fast one cannot serve it."
+        events.write("note", message=message, severity="info")
     precision = choose_precision(config, model.device, engine)
     task = make_task(data, info.format, rows.heldout, rows.split.shared)
-    live_rows = draw(rows.heldout, config.seed)
     live = make_task(data, info.format, live_rows, rows.split.shared, LIVE_ROWS)
     if live.rows < task.rows:
         message = (
@@ -119,17 +132,19 @@ def train(
 
     arguments = training_arguments(folder, config, rows, precision, model.device, engine)
     reporter = Events(events, task.metric_ids, looks(rows.steps, config.evaluations), len(rows.train), judging_s)
-    fingerprint = fingerprint_of(folder)
+    epoch = Epoch()
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
-        train_dataset=as_dataset(data, rows.train, config),
-        eval_dataset=loss_rows(data, live_rows, config),
-        loss=build_loss(model, config),
+        train_dataset=feed(data, rows.train, config, taught if taught is None else taught[: len(rows.train)], epoch),
+        eval_dataset=loss_rows(data, live_rows, config, taught if taught is None else taught[len(rows.train) :]),
+        loss=loss,
         evaluator=LiveEvaluator(live, base if live.texts == task.texts else None),
         callbacks=[
             reporter,
             Stopping(watch),
+            epoch,
+            Heads(loss, model),
             Checkpoints(folder.checkpoints, fingerprint, checkpoint_every_s, note_into(events)),
         ],
     )
@@ -137,7 +152,9 @@ def train(
     checkpoint = find_checkpoint(folder, fingerprint, events)
 
     events.write("phase", phase="training")
-    with fast(model, precision == "bf16") if engine == "fast" else nullcontext():
+    if checkpoint is not None:
+        restore_head(loss, model, checkpoint)
+    with fast(model, precision == "bf16", companions(loss)) if engine == "fast" else nullcontext():
         if checkpoint is None and config.evaluations > 0:
             trainer.evaluate()
         watch.look()
@@ -205,9 +222,11 @@ def looks(steps: int, evaluations: int) -> frozenset[int]:
     return frozenset(max(1, round(steps * i / evaluations)) for i in range(1, evaluations + 1)) | {steps}
 
 
-def choose_engine(config: TrainConfig, model: SentenceTransformer) -> str:
-    """``fast`` where the config wants it and the model allows it, else ``stock``."""
-    return "fast" if config.engine == "fast" and fits(model) else "stock"
+def choose_engine(config: TrainConfig, model: SentenceTransformer, loss: nn.Module | None = None) -> str:
+    """``fast`` where the config wants it and the model and the loss allow it, else ``stock``."""
+    if config.engine != "fast" or (loss is not None and not packs(LOSS[config.loss], MODIFIER[config.modifier])):
+        return "stock"
+    return "fast" if all(fits(one) for one in (model, *(companions(loss) if loss is not None else ()))) else "stock"
 
 
 def choose_precision(config: TrainConfig, device: torch.device, engine: str) -> str:
@@ -230,18 +249,6 @@ def name_device(device: torch.device) -> str:
     return f"processor ({os.cpu_count()} cores)" if device.type == "cpu" else device.type.upper()
 
 
-def as_dataset(data: pa.Table, positions: np.ndarray, config: TrainConfig) -> Dataset:
-    """The rows at ``positions``, columns as the loss wants them: the texts in order, then score or label.
-
-    Any other column (the row's number) would be taken for a text. Classes become labels from 0 to C - 1.
-    """
-    columns = {name: data[column] for name, column in inputs(data, LOSS[config.loss]).items()}
-    columns |= {name: data[name] for name in ("score", "label") if name in data.column_names}
-    if "class" in data.column_names:
-        columns["label"] = pa.array(class_numbers(data))
-    return Dataset(pa.table(columns).take(positions).combine_chunks())
-
-
 def draw(heldout: np.ndarray, seed: int) -> np.ndarray:
     """At most LIVE_ROWS of the held-out rows, by chance: what is looked at while training runs."""
     if len(heldout) <= LIVE_ROWS:
@@ -249,18 +256,19 @@ def draw(heldout: np.ndarray, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(heldout, LIVE_ROWS, replace=False))
 
 
-def loss_rows(data: pa.Table, positions: np.ndarray, config: TrainConfig) -> Dataset | None:
+def loss_rows(
+    data: pa.Table, positions: np.ndarray, config: TrainConfig, taught: np.ndarray | None = None
+) -> Dataset | None:
     """Held-out rows that the loss is computed on.
 
     None where a loss that compares rows has too few, and where a text would be compared with itself: without dropout
     there is nothing to tell apart.
     """
     loss = LOSS[config.loss]
-    fed = list(inputs(data, loss).values())
-    if len(set(fed)) < len(fed):
+    if loss.feeding == "twice":
         return None
     comparable = grouped(class_numbers(data.take(positions))) if loss.by_class else len(positions)
-    return as_dataset(data, positions, config) if comparable >= loss.min_batch_size else None
+    return feed(data, positions, config, taught) if comparable >= loss.min_batch_size else None
 
 
 def write_split(folder: RunFolder, data: pa.Table, rows: RowPlan) -> None:
@@ -277,9 +285,9 @@ def write_split(folder: RunFolder, data: pa.Table, rows: RowPlan) -> None:
     )
 
 
-def check_room(folder: RunFolder, model: SentenceTransformer) -> None:
-    """Raises HostError when the disk has no room for two checkpoints and the model."""
-    weights = sum(p.numel() for p in model.parameters())
+def check_room(folder: RunFolder, loss: nn.Module) -> None:
+    """Raises HostError when the disk has no room for two checkpoints and the model. ``loss`` holds the model."""
+    weights = sum(p.numel() for p in loss.parameters() if p.requires_grad)
     needed = weights * (2 * CHECKPOINT_BYTES + 4)
     free = shutil.disk_usage(folder.path).free
     if free < needed:

@@ -8,15 +8,14 @@ from typing import Any
 
 import gradio as gr
 
-from studio.catalog.losses import LOSS
+from studio.catalog.losses import LOSS, MODIFIER, LossParameter
 from studio.catalog.poolings import POOLINGS
-from studio.training.config import FIELD, FIELDS, ConfigField, TrainConfig, make_config
+from studio.training.config import FIELD, FIELDS, LOSS_FIELDS, MODEL_FIELDS, ConfigField, TrainConfig, make_config
 
 MAIN = tuple(field.id for field in FIELDS if field.group == "main")
+OF_LOSS = tuple(field.id for field in FIELDS if field.group == "loss")
 MORE = tuple(field.id for field in FIELDS if field.group == "more")
-ALL = MAIN + MORE
-LOSS_FIELDS = frozenset(parameter.id for loss in LOSS.values() for parameter in loss.parameters)
-"""Fields that only some losses take; hidden for the others."""
+ALL = MAIN + OF_LOSS + MORE
 
 CHOICE_LABELS = {
     "lr_scheduler": {"linear": "Linear", "cosine": "Cosine", "constant_with_warmup": "Constant after the warm-up"},
@@ -24,6 +23,18 @@ CHOICE_LABELS = {
     "engine": {"fast": "Fast", "stock": "Stock"},
     "pooling": {pooling.id: pooling.label for pooling in POOLINGS},
     "loss": {loss.id: loss.label for loss in LOSS.values()},
+    "modifier": {modifier.id: modifier.label for modifier in MODIFIER.values()},
+    "margin_strategy": {"absolute": "As it is", "relative": "As a share of the similarity"},
+    "loss_distance": {"cosine": "Cosine", "euclidean": "Euclidean", "manhattan": "Manhattan"},
+    "loss_reduction": {"mean": "Averaged", "sum": "Added up"},
+    "contrast": {"answers": "Anchors from wrong answers", "all": "All texts of the batch"},
+    "hardness_mode": {
+        "none": "None",
+        "in_batch_negatives": "Those of other rows",
+        "hard_negatives": "The row's own",
+        "all_negatives": "All",
+    },
+    "layer_weighting": {"uniform": "All the same", "log": "Later ones a little less", "linear": "Later ones much less"},
 }
 
 
@@ -34,20 +45,22 @@ def widget(field: ConfigField) -> Any:
         "info": field.help,
         "elem_id": f"train-{field.id.replace('_', '-')}",
         "interactive": True,
-        "visible": field.id not in LOSS_FIELDS or takes(TrainConfig().loss, field.id),
+        "visible": field.id not in LOSS_FIELDS or field.id in parameters(TrainConfig().loss),
         "min_width": 200,
     }
     if field.choices:
-        return gr.Dropdown([(CHOICE_LABELS[field.id][c], c) for c in field.choices], value=field.default, **common)
+        return gr.Dropdown(_choices(field, None), value=field.default, **common)
+    if field.id in MODEL_FIELDS:
+        return gr.Dropdown([field.default or ""], value=field.default, allow_custom_value=True, **common)
     if field.kind is str:
-        return gr.Dropdown([field.default], value=field.default, allow_custom_value=True, **common)
+        return gr.Textbox(value=field.default, placeholder="automatic", max_lines=1, **common)
     empty = "automatic" if field.optional else None
     return gr.Number(value=field.default, placeholder=empty, step=_step(field), **common)
 
 
-def takes(loss: str, field_id: str) -> bool:
-    """Whether the loss has the setting ``field_id``."""
-    return field_id in {parameter.id for parameter in LOSS[loss].parameters}
+def parameters(loss: str, modifier: str = "none") -> dict[str, LossParameter]:
+    """Settings that the loss, and what is put on top of it, have: field -> parameter."""
+    return {p.id: p for p in (*LOSS[loss].parameters, *MODIFIER[modifier].parameters)}
 
 
 def read(values: dict[str, Any]) -> TrainConfig:
@@ -57,10 +70,11 @@ def read(values: dict[str, Any]) -> TrainConfig:
         ConfigError: names the field by its label, says what was given and what is allowed.
     """
     given: dict[str, Any] = {}
-    loss = values.get("loss")
+    loss, modifier = values.get("loss"), values.get("modifier") or "none"
+    taken = parameters(loss, modifier) if loss in LOSS and modifier in MODIFIER else LOSS_FIELDS
     for name, value in values.items():
         field = FIELD[name]
-        if name in LOSS_FIELDS and loss in LOSS and not takes(loss, name):
+        if name in LOSS_FIELDS and name not in taken:
             continue
         if isinstance(value, str):
             value = value.strip()
@@ -74,29 +88,46 @@ def read(values: dict[str, Any]) -> TrainConfig:
 
 def show(config: TrainConfig) -> dict[str, Any]:
     """Updates that make the widgets show ``config``: field -> gr.update."""
-    updates = {}
-    for field in FIELDS:
-        update: dict[str, Any] = {"value": getattr(config, field.id)}
-        if field.id in LOSS_FIELDS:
-            fits = takes(config.loss, field.id)
-            update = {"value": update["value"] if fits else None, "visible": fits, **_default_of(config.loss, field.id)}
-        updates[field.id] = gr.update(**update)
+    updates = {field.id: gr.update(value=getattr(config, field.id)) for field in FIELDS}
+    given = {name: getattr(config, name) for name in LOSS_FIELDS}
+    return updates | loss_fields(config.loss, config.modifier, given)
+
+
+def loss_fields(loss: str, modifier: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Updates of the fields in LOSS_FIELDS for a loss and what is put on top of it.
+
+    ``given``: values to show where the loss takes them; others go.
+    """
+    taken, updates = parameters(loss, modifier), {}
+    for name in LOSS_FIELDS:
+        if name not in taken:
+            updates[name] = gr.update(visible=False, value=None)
+            continue
+        parameter, field, value = taken[name], FIELD[name], given.get(name)
+        shown: dict[str, Any] = {}
+        if field.choices:
+            value, shown["choices"] = value or "", _choices(field, parameter)
+        elif name in MODEL_FIELDS:
+            value = value or parameter.default
+        elif parameter.default != "":
+            shown["placeholder"] = _words(parameter.default)
+        updates[name] = gr.update(visible=True, value=value, **shown)
     return updates
 
 
-def loss_fields(loss: str) -> list[Any]:
-    """Updates of the fields in LOSS_FIELDS, in the order of FIELDS, after another loss was chosen."""
-    return [
-        gr.update(visible=takes(loss, field.id), value=None, **_default_of(loss, field.id))
-        for field in FIELDS
-        if field.id in LOSS_FIELDS
-    ]
+def _choices(field: ConfigField, parameter: LossParameter | None) -> list[tuple[str, str]]:
+    """(label, value): those that the loss takes, first the empty one, which is its default."""
+    labels = CHOICE_LABELS[field.id]
+    known = [c for c in field.choices if parameter is None or not parameter.choices or c in parameter.choices]
+    named = [(labels[c], c) for c in known]
+    if not field.optional:
+        return named
+    default = labels[parameter.default] if parameter else "automatic"
+    return [(f"Default: {default}", ""), *named]
 
 
-def _default_of(loss: str, field_id: str) -> dict[str, str]:
-    """What stands in an empty field: the loss's own default."""
-    found = [p.default for p in LOSS[loss].parameters if p.id == field_id]
-    return {"placeholder": f"{found[0]:g}"} if found else {}
+def _words(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _step(field: ConfigField) -> float:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from studio.catalog.formats import FORMAT
-from studio.catalog.losses import LOSS
+from studio.catalog.losses import LOSS, MODIFIER
 from studio.catalog.metrics import METRIC
 from studio.catalog.poolings import POOLINGS
 from studio.evaluation.result import Verdict
-from studio.training.config import FIELDS, TrainConfig
+from studio.training.config import FIELDS, LOSS_FIELDS, TrainConfig
 
 STATES = {
     "queued": "Queued",
@@ -63,23 +63,23 @@ def run_detail(record: Any, verdict: Verdict | None) -> dict[str, Any]:
 
 def settings_in_words(config: TrainConfig, base_label: str) -> list[list[str]]:
     """(label, value with unit) of each setting that this config has."""
-    takes = {parameter.id for parameter in LOSS[config.loss].parameters}
     words = []
     for field in FIELDS:
         value = getattr(config, field.id)
-        if field.id in ("loss_scale", "loss_margin", "mini_batch_size"):
-            if field.id not in takes:
+        if field.id in LOSS_FIELDS:
+            if field.id not in config.loss_parameters:
                 continue
-            value = (
-                next(p.default for p in LOSS[config.loss].parameters if p.id == field.id) if value is None else value
-            )
+            value = None if config.of_loss(field.id) == "" else config.of_loss(field.id)
         shown = (
             {
                 "base_model": lambda v: base_label,
                 "pooling": lambda v: POOLING[v].label,
                 "loss": lambda v: LOSS[v].label,
+                "modifier": lambda v: MODIFIER[v].label,
             }.get(field.id, lambda v: f"{v:g}" if isinstance(v, float) else str(v))(value)
             if value is not None
+            else "automatic"
+            if field.id in LOSS_FIELDS
             else "not set"
         )
         words.append([field.label, f"{shown} {field.unit}".strip() if value is not None else shown])

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.catalog.losses import LOSS, MODIFIER
 from studio.data.dataset import DatasetInfo, load_rows
 from studio.errors import ConfigError, StudioError
-from studio.training.config import FIELD, TrainConfig
+from studio.training.bases import Base, resolve_base
+from studio.training.config import FIELD, LOSS_FIELDS, MODEL_FIELDS, TrainConfig
 from studio.ui import form, html, trainview
 from studio.ui.dataview import dataset_label
 from studio.ui.handlers import any_of, explain, on, owner_of
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
 # studio.training.suggest and .estimate are imported where they are used: they take scipy along, which the first page can
 # do without.
 
-LOSS_ORDER = tuple(name for name in form.ALL if name in form.LOSS_FIELDS)
 FOLLOWS_BASE = ("pooling", "learning_rate", "max_seq_length")
 """Settings that are suggested anew for another base model."""
+OBJECTIVE = ("loss", "modifier", *LOSS_FIELDS)
+"""Settings whose choices depend on the others: what goes together can be chosen, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ class TrainTab:
     widgets: dict[str, Any]
     """Field of TrainConfig -> its widget, in the order of form.ALL."""
     why: gr.HTML
+    unfit: gr.HTML
+    settings: gr.Accordion
+    """Of the loss; not there for a loss without any."""
     name: gr.Textbox
     estimate: gr.HTML
     train: gr.Button
@@ -46,7 +52,17 @@ class TrainTab:
     @property
     def outputs(self) -> list[Any]:
         """Outputs of :meth:`show`."""
-        return [self.dataset, self.blank, self.panel, *self.fields, self.why, self.estimate, self.train]
+        return [
+            self.dataset,
+            self.blank,
+            self.panel,
+            *self.fields,
+            self.why,
+            self.unfit,
+            self.settings,
+            self.estimate,
+            self.train,
+        ]
 
     def show(self, dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
         """The form for a dataset, everything suggested; '' or one that is gone shows what to do first."""
@@ -58,29 +74,68 @@ class TrainTab:
             hidden = gr.update(visible=False)
             untouched = tuple(gr.skip() for _ in form.ALL)
             chosen = gr.update(choices=choices, value=None)
-            return chosen, gr.update(visible=True), hidden, *untouched, "", "", gr.update(interactive=False)
+            return (
+                chosen,
+                gr.update(visible=True),
+                hidden,
+                *untouched,
+                "",
+                "",
+                gr.skip(),
+                "",
+                gr.update(interactive=False),
+            )
         from studio.training.suggest import suggest_config
 
         config = suggest_config(record.info, data=load_rows(record.folder))
         updates = form.show(config)
-        losses = self._losses(record.info)
-        updates["loss"] = gr.update(choices=_choosable(losses), value=config.loss)
-        updates["base_model"] = gr.update(
-            choices=trainview.base_choices(self.shell.studio.runs.list(owner)), value=config.base_model
-        )
+        models = trainview.base_choices(self.shell.studio.runs.list(owner))
+        objective, words = self._objective(owner, record.info, config.model_dump())
+        updates |= objective
+        for name in MODEL_FIELDS:
+            updates[name] = gr.update(**{**updates[name], "choices": models})
         return (
             gr.update(choices=choices, value=dataset_id),
             gr.update(visible=False),
             gr.update(visible=True),
             *(updates[name] for name in form.ALL),
-            trainview.loss_words(losses, config.loss),
+            *words,
             *self._judged(owner, dataset_id, config),
         )
 
-    def _losses(self, info: DatasetInfo) -> "tuple[LossChoice, ...]":
-        from studio.training.suggest import losses_for
+    def _objective(
+        self, owner: str, info: DatasetInfo, given: dict[str, Any]
+    ) -> tuple[dict[str, Any], tuple[Any, ...]]:
+        """Updates of the fields in OBJECTIVE for the dataset and the base model in ``given``, and words on the loss.
 
-        return losses_for(info.format, sum(role.startswith("negative") for role in info.roles))
+        What does not go with them is replaced in ``given`` by what is suggested.
+        """
+        from studio.training.suggest import losses_for, modifiers_for
+
+        negatives = sum(role.startswith("negative") for role in info.roles)
+        base = self._base(owner, given["base_model"])
+        losses = losses_for(info.format, negatives, base)
+        fitting = [choice.loss.id for choice in losses if choice.fits]
+        if given["loss"] not in fitting and fitting:
+            given["loss"] = fitting[0]
+        modifiers = modifiers_for(LOSS[given["loss"]], base)
+        if given["modifier"] not in [choice.modifier.id for choice in modifiers if choice.fits]:
+            given["modifier"] = "none"
+        updates = form.loss_fields(given["loss"], given["modifier"], given)
+        given |= {name: updates[name]["value"] for name in LOSS_FIELDS}
+        updates["loss"] = gr.update(choices=_choosable(losses), value=given["loss"])
+        on_top = [(choice.modifier.label, choice.modifier.id) for choice in modifiers if choice.fits]
+        updates["modifier"] = gr.update(choices=on_top, value=given["modifier"])
+        why = trainview.loss_words(losses, modifiers, given["loss"], given["modifier"])
+        settings = gr.update(visible=any(updates[name]["visible"] for name in form.OF_LOSS))
+        return updates, (why, trainview.unfit_words(losses, modifiers), settings)
+
+    def _base(self, owner: str, base_model: Any) -> Base | None:
+        """None: there is no such model, which the estimate says."""
+        try:
+            return resolve_base(self._location(owner, str(base_model or "").strip()))
+        except StudioError:
+            return None
 
     def _judged(self, owner: str, dataset_id: str, config: TrainConfig) -> tuple[Any, ...]:
         """The estimate (or why this config cannot train) and whether the button can be pressed."""
@@ -88,7 +143,8 @@ class TrainTab:
 
         try:
             record = self.shell.studio.datasets.get(owner, dataset_id)
-            here = config.model_copy(update={"base_model": self._location(owner, config.base_model)})
+            named = {name: getattr(config, name) for name in MODEL_FIELDS if getattr(config, name) is not None}
+            here = config.model_copy(update={name: self._location(owner, value) for name, value in named.items()})
             words = trainview.estimate_words(estimate(record.info, load_rows(record.folder), here))
         except StudioError as error:
             return explain(error), gr.update(interactive=False)
@@ -116,26 +172,35 @@ class TrainTab:
         *values, request = rest
         owner = owner_of(request)
         given = dict(zip(form.ALL, values, strict=True))
-        skipped = {name: gr.skip() for name in FOLLOWS_BASE}
+        skipped = tuple(gr.skip() for _ in (*FOLLOWS_BASE, *OBJECTIVE, self.why, self.unfit, self.settings))
         try:
             record = self.shell.studio.datasets.get(owner, dataset_id)
             location = self._location(owner, str(given["base_model"] or "").strip())
             suggested = suggest_config(record.info, location, load_rows(record.folder))
         except StudioError as error:
-            return *skipped.values(), explain(error), gr.update(interactive=False)
+            return *skipped, explain(error), gr.update(interactive=False)
         given |= {name: getattr(suggested, name) for name in FOLLOWS_BASE}
         updates = tuple(gr.update(value=given[name]) for name in FOLLOWS_BASE)
-        return *updates, *self.reestimate(dataset_id, *(given[name] for name in form.ALL), request)
+        return *updates, *self._learn(dataset_id, given, request)
 
     def relearn(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """Another loss: its own settings appear, those of others go."""
         *values, request = rest
         given = dict(zip(form.ALL, values, strict=True))
-        given |= dict.fromkeys(LOSS_ORDER)
-        record = self.shell.studio.datasets.get(owner_of(request), dataset_id)
-        words = trainview.loss_words(self._losses(record.info), given["loss"])
+        kept = {*MODEL_FIELDS, *(p.id for p in MODIFIER[given["modifier"]].parameters)}
+        return self._learn(dataset_id, given | {name: None for name in LOSS_FIELDS if name not in kept}, request)
+
+    def restack(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
+        """Something else on top of the loss."""
+        *values, request = rest
+        return self._learn(dataset_id, dict(zip(form.ALL, values, strict=True)), request)
+
+    def _learn(self, dataset_id: str, given: dict[str, Any], request: gr.Request) -> tuple[Any, ...]:
+        owner = owner_of(request)
+        record = self.shell.studio.datasets.get(owner, dataset_id)
+        updates, words = self._objective(owner, record.info, given)
         judged = self.reestimate(dataset_id, *(given[name] for name in form.ALL), request)
-        return *form.loss_fields(given["loss"]), words, *judged
+        return *(updates[name] for name in OBJECTIVE), *words, *judged
 
     def start(self, dataset_id: str, name: str, *rest: Any) -> tuple[Any, ...]:
         """Put a run into the queue and go to it."""
@@ -158,13 +223,14 @@ class TrainTab:
         live = {"trigger_mode": "always_last"}
         on(
             self.widgets["base_model"].input, _with_request(self.rebase, len(inputs)), inputs,
-            [*(self.widgets[name] for name in FOLLOWS_BASE), *judged], self.notice, **live,
+            [*(self.widgets[name] for name in (*FOLLOWS_BASE, *OBJECTIVE)), self.why, self.unfit, self.settings, *judged], self.notice, **live,
         )  # fmt: skip
-        on(
-            self.widgets["loss"].input, _with_request(self.relearn, len(inputs)), inputs,
-            [*(self.widgets[name] for name in LOSS_ORDER), self.why, *judged], self.notice, **live,
-        )  # fmt: skip
-        others = [widget.input for name, widget in self.widgets.items() if name not in ("base_model", "loss")]
+        for name, method in (("loss", self.relearn), ("modifier", self.restack)):
+            on(
+                self.widgets[name].input, _with_request(method, len(inputs)), inputs,
+                [*(self.widgets[name] for name in OBJECTIVE), self.why, self.unfit, self.settings, *judged], self.notice, **live,
+            )  # fmt: skip
+        others = [w.input for name, w in self.widgets.items() if name not in ("base_model", "loss", "modifier")]
         on(any_of(*others), _with_request(self.reestimate, len(inputs)), inputs, judged, self.notice, **live)
         started = on(
             self.train.click, _with_request(self.start, len(inputs) + 1), [shell.dataset, self.name, *self.fields],
@@ -209,8 +275,19 @@ def build(shell: Shell) -> TrainTab:
             for name in ("base_model", "pooling"):
                 widgets[name] = form.widget(FIELD[name])
         with gr.Row(elem_classes="fields two"):
-            widgets["loss"] = form.widget(FIELD["loss"])
+            with gr.Column():
+                for name in ("loss", "modifier", "guide_model", "teacher_model"):
+                    widgets[name] = form.widget(FIELD[name])
             why = markup(elem_id="train-why")
+        unfit = markup(elem_id="train-unfit", elem_classes="unfit")
+        with (
+            gr.Accordion(
+                "Settings of the loss", open=False, elem_id="train-loss-settings", elem_classes="fold"
+            ) as settings,
+            gr.Row(elem_classes="fields three"),
+        ):
+            for name in form.OF_LOSS:
+                widgets[name] = form.widget(FIELD[name])
         with gr.Row(elem_classes="fields three"):
             for name in ("epochs", "batch_size", "learning_rate"):
                 widgets[name] = form.widget(FIELD[name])
@@ -233,4 +310,4 @@ def build(shell: Shell) -> TrainTab:
                 train = gr.Button("Train", variant="primary", size="lg", elem_id="train-start", interactive=False)
     notice = markup(elem_id="train-notice")
     ordered = {name: widgets[name] for name in form.ALL}
-    return TrainTab(shell, dataset, blank, panel, ordered, why, name_box, estimate_html, train, notice)
+    return TrainTab(shell, dataset, blank, panel, ordered, why, unfit, settings, name_box, estimate_html, train, notice)

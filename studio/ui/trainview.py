@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from studio.catalog.losses import SAMPLER
 from studio.catalog.models import MODELS
 from studio.training.bases import installed_models
 from studio.ui import html
 
 if TYPE_CHECKING:
     from studio.training.estimate import Estimate
-    from studio.training.suggest import LossChoice
+    from studio.training.suggest import LossChoice, ModifierChoice
 
 
 def base_choices(runs: list[Any]) -> list[tuple[str, str]]:
@@ -24,12 +25,40 @@ def base_choices(runs: list[Any]) -> list[tuple[str, str]]:
     return ready + tuned + others
 
 
-def loss_words(losses: "tuple[LossChoice, ...]", chosen: str) -> str:
-    """Why the chosen loss, and in small print which others do not fit."""
-    reason = next((choice.reason for choice in losses if choice.loss.id == chosen), "")
-    unfit = "".join(f"<li>{html.text(choice.reason)}</li>" for choice in losses if not choice.fits)
-    more = f"<details><summary>Losses that do not fit this dataset</summary><ul>{unfit}</ul></details>" if unfit else ""
-    return f'<div class="why"><p>{html.text(reason)}</p>{more}</div>'
+def loss_words(
+    losses: "tuple[LossChoice, ...]", modifiers: "tuple[ModifierChoice, ...]", chosen: str, modifier: str
+) -> str:
+    """Why the chosen loss, what to expect of it, and what is put on top of it."""
+    choice = next((choice for choice in losses if choice.loss.id == chosen), None)
+    if choice is None:
+        return ""
+    loss = choice.loss
+    words = [f"<p>{html.text(choice.reason)}</p>"]
+    if loss.expect:
+        words.append(f'<p class="fine">{html.text(loss.expect)}</p>')
+    on_top = next((m for m in modifiers if m.modifier.id == modifier), None)
+    if on_top is not None and modifier != "none":
+        words.append(f'<p class="fine">{html.text(on_top.modifier.label)}. {html.text(on_top.reason)}</p>')
+    small = [f"Batches: {SAMPLER[loss.sampler].help}", f"Source: {loss.source}."]
+    words.append(f'<p class="fine">{html.text(" ".join(small))}</p>')
+    return f'<div class="why">{"".join(words)}</div>'
+
+
+def unfit_words(losses: "tuple[LossChoice, ...]", modifiers: "tuple[ModifierChoice, ...]") -> str:
+    """Folded away: what cannot be chosen, each with the reason."""
+    unfit = [(c.loss.label, c.reason) for c in losses if not c.fits]
+    unfit += [(c.modifier.label, c.reason) for c in modifiers if not c.fits]
+    if not unfit:
+        return ""
+    rows = [[label, _without(reason, label)] for label, reason in unfit]
+    summary = f"<summary>Losses that do not fit, and why ({len(unfit)})</summary>"
+    return f"<details>{summary}{html.table(['Loss', 'Why not'], rows)}</details>"
+
+
+def _without(reason: str, label: str) -> str:
+    """The reason, which stands beside the label already."""
+    rest = reason.removeprefix(label).lstrip()
+    return rest[:1].upper() + rest[1:]
 
 
 def estimate_words(found: "Estimate") -> str:

@@ -1,17 +1,26 @@
 """The fast engine computes what the stock trainer computes."""
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import torch
+from datasets import Dataset
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.trainer import BaseTrainer
+from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
 from torch import nn
 
-from studio.catalog.losses import LOSSES
+from studio.catalog.losses import LOSSES, MODIFIERS
 from studio.training.config import make_config
 from studio.training.engine.dropout import ByteDropout, byte_dropout
 from studio.training.engine.fast import fast, fits
 from studio.training.engine.packing import lay_out, packed
+from studio.training.feeding import feed
+from studio.training.fit import modifier_misfit, packs
 from studio.training.model import build_model
-from studio.training.objective import build_loss
+from studio.training.objective import build_loss, companions
+from studio.training.teacher import ask, has_teacher
+from studio.training.train import choose_engine
 
 pytestmark = pytest.mark.model
 
@@ -36,30 +45,80 @@ def build(tiny_model):
     return make
 
 
-def step(model: SentenceTransformer, loss: nn.Module, columns, labels) -> tuple[float, torch.Tensor]:
-    """Loss and gradient of one batch."""
+def step(model: SentenceTransformer, loss: nn.Module, rows: Dataset) -> tuple[float, torch.Tensor]:
+    """Loss and gradient of one batch, as the Trainer feeds it."""
     model.zero_grad()
-    value = loss([model.preprocess(texts) for texts in columns], labels)
+    inputs = SentenceTransformerDataCollator(model.preprocess)([rows[i] for i in range(len(rows))])
+    value = loss(*BaseTrainer.collect_features(None, inputs))
     value.backward()
     return value.item(), torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
-@pytest.mark.parametrize("record", LOSSES, ids=lambda record: record.id)
-def test_every_loss_and_its_gradient_equal_the_stock_ones(build, record):
-    settings = {"loss": record.id} | ({"mini_batch_size": 2} if record.id.startswith("Cached") else {})
-    model = build(**settings)
-    loss = build_loss(model, make_config({"batch_size": 4, **settings}))
-    columns = COLUMNS if "triplet" in record.formats else COLUMNS[:2]
-    columns = COLUMNS[:1] if record.by_class else columns
-    binary = torch.tensor([1, 0, 1, 0])
-    scored = {"scored_pair": torch.tensor([0.9, 0.1, 0.7, 0.3]), "labelled_pair": binary, "classed_text": binary}
-    labels = scored.get(record.formats[0])
-    stock, stock_gradient = step(model, loss, columns, labels)
-    with fast(model, bf16=False):
-        value, gradient = step(model, loss, columns, labels)
+SERVED = [
+    (loss, modifier)
+    for loss in LOSSES
+    for modifier in MODIFIERS
+    if packs(loss, modifier) and not modifier_misfit(modifier, loss)
+]
+
+
+@pytest.fixture
+def objective(build, small_bert, dataset):
+    """objective(loss, modifier) -> the tiny transformer, its loss and a batch of eight rows."""
+
+    def make(loss, modifier) -> tuple[SentenceTransformer, nn.Module, Dataset]:
+        takes = {p.id for p in loss.parameters}
+        models = {"guide_model": small_bert(24), "teacher_model": small_bert(32, 1)}
+        settings = {name: str(folder) for name, folder in models.items() if name in takes}
+        settings |= {"mini_batch_size": 3} if "mini_batch_size" in takes else {}
+        settings |= {"base_model": str(small_bert()), "loss": loss.id, "modifier": modifier.id, "batch_size": 8}
+        config = make_config(settings)
+        model = build(**settings)
+        rows = np.arange(0, 40, 5)
+        data = dataset(loss.formats[0], 40)[1].take(rows)
+        data = data.set_column(1, "class", pa.array(["a", "b"] * 4)) if "class" in data.column_names else data
+        data = data.set_column(2, "label", pa.array([0, 1] * 4)) if "label" in data.column_names else data
+        taught = ask(data, config, torch.device("cpu"), lambda: None) if has_teacher(config) else None
+        fed = feed(data, np.arange(8), config, taught)
+        return model, build_loss(model, config), fed
+
+    return make
+
+
+@pytest.mark.parametrize(("loss", "modifier"), SERVED, ids=lambda record: record.id)
+def test_every_loss_and_its_gradient_equal_the_stock_ones(objective, loss, modifier):
+    model, criterion, rows = objective(loss, modifier)
+    stock, stock_gradient = step(model, criterion, rows)
+    with fast(model, False, companions(criterion)):
+        value, gradient = step(model, criterion, rows)
     assert value == pytest.approx(stock, abs=1e-4)
     assert stock_gradient.abs().max() > 0
     torch.testing.assert_close(gradient, stock_gradient, atol=1e-5 * float(stock_gradient.abs().max()), rtol=1e-3)
+
+
+def test_a_guide_with_the_same_tokens_reads_the_same_packed_batches(objective, small_bert, build, dataset):
+    values = {
+        "base_model": str(small_bert()),
+        "loss": "GISTEmbedLoss",
+        "guide_model": str(small_bert(24)),
+        "batch_size": 8,
+    }
+    config = make_config({**values, "max_seq_length": 16})
+    model = build(**config.model_dump())
+    criterion = build_loss(model, config)
+    assert not criterion.must_retokenize
+    rows = feed(dataset("pair", 8)[1], np.arange(8), config)
+    stock, _ = step(model, criterion, rows)
+    with fast(model, False, companions(criterion)):
+        assert step(model, criterion, rows)[0] == pytest.approx(stock, abs=1e-4)
+
+
+def test_what_the_engine_cannot_serve_trains_with_the_stock_one(build, small_bert):
+    for settings in ({"loss": "DenoisingAutoEncoderLoss"}, {"modifier": "AdaptiveLayer"}, {"modifier": "Matryoshka2d"}):
+        config = make_config({"base_model": str(small_bert()), **settings})
+        model = build(**config.model_dump())
+        assert choose_engine(config, model) == "fast"
+        assert choose_engine(config, model, build_loss(model, config)) == "stock"
 
 
 @pytest.mark.parametrize("pooling", ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"])

@@ -1,15 +1,18 @@
 """Every setting changes what the worker does. A field added without an entry here fails."""
 
+import numpy as np
 import pytest
 import torch
 
 from studio.errors import ConfigError
 from studio.training.config import FIELDS, make_config
 from studio.training.engine.fast import has_fast_bf16
+from studio.training.feeding import feed
 from studio.training.folder import RunFolder
 from studio.training.model import build_model
-from studio.training.objective import batch_sampler, build_loss
+from studio.training.objective import DISTANCES, batch_sampler, build_loss
 from studio.training.rows import plan_rows
+from studio.training.teacher import ask
 from studio.training.train import choose_engine, choose_precision, looks, training_arguments
 
 pytestmark = pytest.mark.model
@@ -17,16 +20,18 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def seen(dataset, tiny_model, tmp_path):
+def seen(dataset, tiny_model, small_bert, tmp_path):
     """seen(part, **settings): what a config with these settings makes of one part of a training."""
     _, data = dataset("pair", 200)
 
     def look(part: str, **settings):
         config = make_config({"base_model": str(tiny_model), "batch_size": 8, **settings})
+        if part == "base":
+            return small_bert()
         if part == "model":
             return build_model(config)
         if part == "loss":
-            return build_loss(build_model(make_config({"base_model": str(tiny_model)})), config)
+            return build_loss(build_model(make_config({"base_model": str(small_bert())})), config)
         rows = plan_rows(data, config)
         if part == "rows":
             return rows
@@ -82,18 +87,87 @@ def max_seq_length(seen):
     assert lengths[0] == 16 < lengths[1]
 
 
-def loss_scale(seen):
-    assert (seen("loss", loss_scale=7.0).scale, seen("loss").scale) == (7.0, 20.0)
+def set_on(attribute: str, setting: str, value, loss: str, expected=None, **more):
+    """The setting reaches this attribute of the loss (or of what is on top of it) and is something else without it."""
+
+    def check(seen):
+        wanted = value if expected is None else expected
+        assert getattr(seen("loss", loss=loss, **more, **{setting: value}), attribute) == wanted
+        assert getattr(seen("loss", loss=loss, **more), attribute) != wanted
+
+    return check
 
 
-def loss_margin(seen):
-    assert seen("loss", loss="ContrastiveLoss", loss_margin=0.9).margin == 0.9
-    assert seen("loss", loss="TripletLoss", loss_margin=0.9).triplet_margin == 0.9
+def all_of(*checks):
+    def check(seen):
+        for one in checks:
+            one(seen)
+
+    return check
 
 
-def mini_batch_size(seen):
-    loss = "CachedMultipleNegativesRankingLoss"
-    assert [seen("loss", loss=loss, mini_batch_size=n).mini_batch_size for n in (4, None)] == [4, 32]
+RANKING, GUIDED, CONTRASTIVE = "MultipleNegativesRankingLoss", "GISTEmbedLoss", "ContrastiveLoss"
+
+
+def modifier(seen):
+    for name in ("Matryoshka", "AdaptiveLayer", "Matryoshka2d"):
+        assert type(seen("loss", modifier=name)).__name__ == f"{name}Loss"
+    assert type(seen("loss")).__name__ == RANKING
+
+
+def guide_model(seen):
+    guide = seen("loss", loss=GUIDED, guide_model=str(seen("base")), max_seq_length=64).guide
+    assert guide.get_embedding_dimension() == 32
+    assert seen("loss", loss=GUIDED).guide.get_embedding_dimension() == 384
+    assert not guide.training
+    assert not any(p.requires_grad for p in guide.parameters())
+
+
+def teacher_model(seen, dataset):
+    data = dataset("texts", 6)[1]
+    asked = [
+        ask(data, make_config({"loss": "EmbedDistillLoss", "teacher_model": name}), CPU, lambda: None)
+        for name in (None, "wordllama-l2-supercat-256")
+    ]
+    assert [labels.shape for labels in asked] == [(6, 384), (6, 256)]
+
+
+def noise_ratio(seen, dataset):
+    data = dataset("texts", 40)[1]
+    rows = [
+        feed(data, np.arange(40), make_config({"loss": "DenoisingAutoEncoderLoss", "noise_ratio": share}))["noisy"]
+        for share in (0.1, 0.9)
+    ]
+    many, few = (sum(len(text.split()) for text in texts) for texts in rows)
+    assert many > 4 * few
+
+
+def loss_distance(seen):
+    for loss, format, attribute in (
+        ("TripletLoss", "triplet", "distance_metric"),
+        (CONTRASTIVE, "labelled_pair", "distance_metric"),
+        ("BatchHardTripletLoss", "classed_text", "distance_metric"),
+        ("EmbedDistillLoss", "texts", "distance_metric"),
+    ):
+        made = getattr(seen("loss", loss=loss, loss_distance="euclidean"), attribute)
+        assert made == DISTANCES[format]["euclidean"] != getattr(seen("loss", loss=loss), attribute)
+
+
+def contrast(seen):
+    assert len(seen("loss", contrast="all").directions) == 4
+    assert seen("loss").directions == ("query_to_doc",)
+    apart = [seen("loss", loss=GUIDED, contrast=c) for c in ("answers", None)]
+    assert [(one.contrast_anchors, one.contrast_positives) for one in apart] == [(False, False), (True, True)]
+
+
+WEIGHED = {"hardness_mode": "all_negatives"}
+MATRYOSHKA, ADAPTIVE = {"modifier": "Matryoshka"}, {"modifier": "AdaptiveLayer"}
+loss_margin = all_of(
+    set_on("margin", "loss_margin", 0.9, CONTRASTIVE),
+    set_on("triplet_margin", "loss_margin", 0.9, "TripletLoss"),
+    set_on("margin", "loss_margin", 0.9, "BatchSemiHardTripletLoss"),
+    set_on("margin", "loss_margin", 0.9, GUIDED),
+)
 
 
 def heldout_share(seen):
@@ -145,9 +219,34 @@ EFFECTS = {
     "batch_size": batch_size,
     "learning_rate": argument("learning_rate", "learning_rate", 3e-3),
     "max_seq_length": max_seq_length,
-    "loss_scale": loss_scale,
+    "modifier": modifier,
+    "guide_model": guide_model,
+    "teacher_model": teacher_model,
+    "loss_scale": set_on("scale", "loss_scale", 7.0, RANKING),
+    "loss_temperature": all_of(
+        set_on("temperature", "loss_temperature", 0.2, GUIDED),
+        set_on("temperature", "loss_temperature", 0.2, "DistillKLDivLoss"),
+    ),
     "loss_margin": loss_margin,
-    "mini_batch_size": mini_batch_size,
+    "margin_strategy": set_on("margin_strategy", "margin_strategy", "relative", GUIDED),
+    "positive_margin": set_on("positive_margin", "positive_margin", 0.6, "MegaBatchMarginLoss"),
+    "negative_margin": set_on("negative_margin", "negative_margin", 0.6, "MegaBatchMarginLoss"),
+    "loss_distance": loss_distance,
+    "loss_reduction": set_on("size_average", "loss_reduction", "sum", CONTRASTIVE, False),
+    "contrast": contrast,
+    "hardness_mode": set_on("hardness_mode", "hardness_mode", "in_batch_negatives", RANKING),
+    "hardness_strength": set_on("hardness_strength", "hardness_strength", 9.0, RANKING, **WEIGHED),
+    "mini_batch_size": set_on("mini_batch_size", "mini_batch_size", 4, "CachedMultipleNegativesRankingLoss"),
+    "noise_ratio": noise_ratio,
+    "matryoshka_dims": set_on("matryoshka_dims", "matryoshka_dims", "8, 32", RANKING, (32, 8), **MATRYOSHKA),
+    "matryoshka_weights": set_on(
+        "matryoshka_weights", "matryoshka_weights", "1, 0.5", RANKING, (1, 0.5), matryoshka_dims="32, 8", **MATRYOSHKA
+    ),
+    "dims_per_step": set_on("n_dims_per_step", "dims_per_step", 2, RANKING, **MATRYOSHKA),
+    "layers_per_step": set_on("n_layers_per_step", "layers_per_step", 2, RANKING, **ADAPTIVE),
+    "prior_layers_weight": set_on("prior_layers_weight", "prior_layers_weight", 0.5, RANKING, **ADAPTIVE),
+    "kl_weight": set_on("kl_div_weight", "kl_weight", 0.5, RANKING, **ADAPTIVE),
+    "layer_weighting": set_on("layer_weighting", "layer_weighting", "log", RANKING, **ADAPTIVE),
     "heldout_share": heldout_share,
     "max_train_rows": max_train_rows,
     "evaluations": evaluations,
@@ -163,8 +262,9 @@ EFFECTS = {
 
 
 @pytest.mark.parametrize("field", [field.id for field in FIELDS])
-def test_every_setting_changes_what_the_worker_does(field, seen):
-    EFFECTS[field](seen)
+def test_every_setting_changes_what_the_worker_does(field, seen, dataset):
+    check = EFFECTS[field]
+    check(*(seen, dataset)[: check.__code__.co_argcount])
 
 
 def test_no_effect_is_tested_for_a_setting_that_is_gone():

@@ -1,12 +1,15 @@
 import pytest
 
-from studio.catalog.losses import LOSS
+from studio.catalog.losses import LOSS, MODIFIER
 from studio.errors import ConfigError
 from studio.training.config import FIELD, FIELDS, TrainConfig
 from studio.ui import form
 
 OTHER = {"base_model": "wordllama-l2-supercat-256", "max_seq_length": 77, "loss_scale": 11.5, "loss_margin": 0.4, "mini_batch_size": 6,
-         "max_train_rows": 123}  # fmt: skip
+         "max_train_rows": 123, "matryoshka_dims": "16, 8", "matryoshka_weights": "1, 0.5", "hardness_strength": 2.5,
+         "positive_margin": 0.7, "negative_margin": 0.2, "loss_temperature": 0.2, "noise_ratio": 0.4, "dims_per_step": 2,
+         "layers_per_step": 3, "prior_layers_weight": 0.5, "kl_weight": 0.25, "guide_model": "wordllama-l2-supercat-256",
+         "teacher_model": "wordllama-l2-supercat-256"}  # fmt: skip
 
 
 def other_value(field):
@@ -20,16 +23,22 @@ def other_value(field):
     return field.default / 2 or 0.01
 
 
-def loss_with(field_id):
-    return next((loss.id for loss in LOSS.values() if field_id in {p.id for p in loss.parameters}), TrainConfig().loss)
+def settings_with(field_id, value):
+    """Settings of a form in which this field can be set."""
+    loss = next((loss.id for loss in LOSS.values() if field_id in {p.id for p in loss.parameters}), TrainConfig().loss)
+    modifier = next((m.id for m in MODIFIER.values() if field_id in {p.id for p in m.parameters}), "none")
+    needed = {
+        "hardness_strength": {"hardness_mode": "all_negatives"},
+        "matryoshka_weights": {"matryoshka_dims": "16, 8"},
+    }
+    return {"loss": loss, "modifier": modifier, **needed.get(field_id, {}), field_id: value}
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.id)
 def test_what_is_typed_into_a_field_reaches_the_config(field):
     value = other_value(field)
-    loss = value if field.id == "loss" else loss_with(field.id)
     typed = float(value) if field.kind is int else value  # a number field of a browser knows no integers
-    values = {**TrainConfig().model_dump(), "loss": loss, field.id: typed}
+    values = {**TrainConfig().model_dump(), **settings_with(field.id, typed)}
     config = form.read(values)
     assert getattr(config, field.id) == value
     assert type(getattr(config, field.id)) is type(value)
@@ -42,8 +51,7 @@ def test_the_widget_of_a_field_shows_what_the_config_says(field):
     assert field.label in made.label
     assert made.info == field.help
     value = other_value(field)
-    loss = value if field.id == "loss" else loss_with(field.id)
-    config = form.read({"loss": loss, field.id: value})
+    config = form.read(settings_with(field.id, value))
     assert form.show(config)[field.id]["value"] == value
 
 

@@ -92,7 +92,7 @@ def test_a_kept_dataset_can_be_trained_on_with_everything_suggested(tabs, datase
     choices = [value for _, value in shown[id(train.widgets["loss"])]["choices"]]
     assert choices[0] == "MultipleNegativesRankingLoss"
     assert "TripletLoss" not in choices
-    assert "Triplet" in shown[id(train.why)]
+    assert "Triplet" in shown[id(train.unfit)]
 
 
 def test_a_setting_that_cannot_train_is_said_and_the_button_waits(tabs, dataset, request_double):
@@ -107,20 +107,57 @@ def test_a_setting_that_cannot_train_is_said_and_the_button_waits(tabs, dataset,
 def test_another_base_model_brings_its_own_learning_rate(tabs, dataset, request_double):
     train = tabs["train"]
     values = {**TrainConfig().model_dump(), "base_model": "wordllama-l2-supercat-256", "batch_size": 8}
-    pooling, rate, _, words, button = train.rebase(dataset.id, *(values[name] for name in form.ALL), request_double)
+    pooling, rate, _, *_, words, button = train.rebase(dataset.id, *(values[name] for name in form.ALL), request_double)
     assert rate["value"] == 2e-2
     assert pooling["value"] == "default"
     assert button["interactive"], words
 
 
+def test_only_what_goes_together_can_be_chosen(tabs, dataset, request_double):
+    from studio.ui.train import FOLLOWS_BASE, OBJECTIVE
+
+    train = tabs["train"]
+    cached = {**TrainConfig().model_dump(), "loss": "CachedGISTEmbedLoss", "batch_size": 8}
+    *fields, _, words, settings, _, _ = train.relearn(dataset.id, *(cached[name] for name in form.ALL), request_double)
+    updates = dict(zip(OBJECTIVE, fields, strict=True))
+    assert [id for _, id in updates["modifier"]["choices"]] == ["none", "Matryoshka"]
+    assert updates["guide_model"]["visible"]
+    assert not updates["teacher_model"]["visible"]
+    assert settings["visible"]
+    assert "Needs labelled pairs; this dataset has pairs." in words
+    assert "computed again without the layers" in words
+
+    static = {**cached, "base_model": "wordllama-l2-supercat-256"}
+    *fields, _, words, _, _, button = train.rebase(dataset.id, *(static[name] for name in form.ALL), request_double)
+    updates = dict(zip((*FOLLOWS_BASE, *OBJECTIVE), fields, strict=True))
+    assert updates["loss"]["value"] == "MultipleNegativesRankingLoss"
+    assert "CachedGISTEmbedLoss" not in [id for _, id in updates["loss"]["choices"]]
+    assert "static models cannot be computed in portions" in words
+    assert button["interactive"]
+
+
+def test_what_is_put_on_top_of_the_loss_brings_its_settings(tabs, dataset, request_double):
+    from studio.ui.train import OBJECTIVE
+
+    train = tabs["train"]
+    values = {**TrainConfig().model_dump(), "modifier": "Matryoshka", "loss_scale": 12, "batch_size": 8}
+    *fields, words, _, _, _, button = train.restack(dataset.id, *(values[name] for name in form.ALL), request_double)
+    updates = dict(zip(OBJECTIVE, fields, strict=True))
+    assert updates["matryoshka_dims"]["visible"]
+    assert not updates["layers_per_step"]["visible"]
+    assert updates["loss_scale"]["value"] == 12
+    assert "a sixth of the memory" in words
+    assert button["interactive"]
+
+
 def test_another_loss_shows_its_own_settings_only(tabs, dataset, request_double):
     train = tabs["train"]
     values = {**TrainConfig().model_dump(), "loss": "CachedMultipleNegativesRankingLoss", "batch_size": 8}
-    *fields, words, _, button = train.relearn(dataset.id, *(values[name] for name in form.ALL), request_double)
-    from studio.ui.train import LOSS_ORDER
+    *fields, words, _, _, _, button = train.relearn(dataset.id, *(values[name] for name in form.ALL), request_double)
+    from studio.ui.train import OBJECTIVE
 
-    visible = {name for name, update in zip(LOSS_ORDER, fields, strict=True) if update["visible"]}
-    assert visible == {"loss_scale", "mini_batch_size"}
+    visible = {name for name, update in zip(OBJECTIVE, fields, strict=True) if update.get("visible")}
+    assert visible == {"loss_scale", "mini_batch_size", "contrast", "hardness_mode", "hardness_strength"}
     assert "small portions" in words
     assert button["interactive"]
 

@@ -1,8 +1,8 @@
 """The fast engine: a context in which a model trains faster. The Trainer and the losses are the stock ones."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -44,11 +44,17 @@ def fits(model: SentenceTransformer) -> bool:
 
 
 @contextmanager
-def fast(model: SentenceTransformer, bf16: bool) -> Iterator[None]:
+def fast(model: SentenceTransformer, bf16: bool, others: Sequence[SentenceTransformer] = ()) -> Iterator[None]:
     """Within, ``model`` (for which :func:`fits` holds) trains without padding, with cheaper dropout and, with
-    ``bf16``, the transformer in bf16: weights, pooling and loss stay in fp32, and so does everything in eval mode."""
+    ``bf16``, the transformer in bf16: weights, pooling and loss stay in fp32, and so does everything in eval mode.
+
+    ``others``: models that the loss gives the same batches to; they take them packed too.
+    """
     keep_memory()
-    with packed(model), _byte_dropout(model[0]):
+    with ExitStack() as stack:
+        for other in (model, *others):
+            stack.enter_context(packed(other))
+        stack.enter_context(_byte_dropout(model[0]))
         if not bf16:
             yield
             return
