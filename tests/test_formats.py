@@ -8,6 +8,8 @@ import pytest
 
 from studio import worker
 from studio.data.read import read_table
+from studio.data.retrieval import read_folder
+from studio.data.roles import guess_roles
 from studio.data.table import Roles
 from studio.evaluation.result import Verdict
 from studio.files import read_json
@@ -87,3 +89,11 @@ def test_triplets_of_entailment(tmp_path, shared_data):
     )
     assert loss == "TripletLoss"
     assert trained(folder).primary == "triplet_accuracy"
+
+
+def test_a_retrieval_set_searches_its_whole_corpus(tmp_path, shared_data):
+    table = read_folder(shared_data / "debian")
+    folder, _ = make_run(tmp_path / "run", table, guess_roles(table), {**STATIC, "evaluations": 1}, "debian")
+    verdict = trained(folder)
+    assert (verdict.corpus_size, verdict.heldout_rows) == (6000, 100)
+    assert verdict.metrics[0].base > 0.5

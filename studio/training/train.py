@@ -21,7 +21,7 @@ from sentence_transformers import (
 from transformers import PrinterCallback, set_seed
 
 from studio.catalog.losses import LOSS
-from studio.data.dataset import DatasetInfo, load_info, load_rows
+from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import class_numbers
 from studio.errors import ConfigError, HostError, RunError
 from studio.evaluation.measure import Measurement, measure
@@ -90,9 +90,10 @@ def train(
     check_room(folder, model)
     engine = choose_engine(config, model)
     precision = choose_precision(config, model.device, engine)
-    task = make_task(data, info.format, rows.heldout, rows.split.shared)
+    corpus = load_corpus(folder.dataset)
+    task = make_task(data, info.format, rows.heldout, rows.split.shared, corpus=corpus)
     live_rows = draw(rows.heldout, config.seed)
-    live = make_task(data, info.format, live_rows, rows.split.shared, LIVE_ROWS)
+    live = make_task(data, info.format, live_rows, rows.split.shared, LIVE_ROWS, corpus)
     if live.rows < task.rows:
         message = (
             f"While training runs, {live.rows:,} of the {task.rows:,} held-out rows are looked at; the end takes all."

@@ -119,6 +119,13 @@ class DataTab:
         return [self.shell.dataset, self.upload_id, self.file, *self.outputs]
 
     @property
+    def brought(self) -> list[Any]:
+        """Outputs of :meth:`bring`."""
+        return [
+            self.upload_id, self.shell.dataset, self.chosen, *self.dialect_inputs[:4], *self.upload_outputs, self.name, *self.panels,
+        ]  # fmt: skip
+
+    @property
     def upload_outputs(self) -> list[Any]:
         """Outputs of :meth:`_upload_view`."""
         return [
@@ -284,9 +291,7 @@ class DataTab:
         shell = self.shell
         form = self.form
         brought = on(
-            self.file.upload, self.bring, [self.file],
-            [self.upload_id, shell.dataset, self.chosen, *self.dialect_inputs[:4], *self.upload_outputs, self.name, *self.panels],
-            self.notice, show_progress="minimal", show_progress_on=[self.notice],
+            self.file.upload, self.bring, [self.file], self.brought, self.notice, show_progress="minimal", show_progress_on=[self.notice],
         )  # fmt: skip
         remember(brought, dataset=shell.dataset)
         on(self.file.clear, self.nothing, [], [self.upload_id, *self.outputs], self.notice)

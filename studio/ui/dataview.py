@@ -16,7 +16,14 @@ from studio.ui.records import format_label
 LENGTH_ROWS = 2000
 """Rows that text lengths are taken from."""
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "space", ":": "colon"}
-KIND_NAMES = {"csv": "Delimited text", "jsonl": "JSON lines", "json": "JSON", "parquet": "Parquet", "excel": "Excel"}
+KIND_NAMES = {
+    "csv": "Delimited text",
+    "jsonl": "JSON lines",
+    "json": "JSON",
+    "parquet": "Parquet",
+    "excel": "Excel",
+    "retrieval": "Retrieval set",
+}
 ROLE_LABELS = {role.id: role.label for role in ROLES}
 
 
@@ -27,7 +34,7 @@ def dataset_label(record: Any) -> str:
 def role_label(column: str) -> str:
     """``negative_2`` -> ``Negative 2``."""
     role, _, number = column.partition("_")
-    return f"{ROLE_LABELS.get(role, column)} {number}".strip()
+    return f"{ROLE_LABELS.get(role, column.capitalize())} {number}".strip()
 
 
 def preview(rows: pa.Table | None) -> str:

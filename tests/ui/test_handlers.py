@@ -97,6 +97,21 @@ def test_one_text_a_row_can_be_chosen_and_back(tabs, staged, request_double):
     assert "Pairs" in shown[id(data.format_line)]
 
 
+def test_the_files_of_a_retrieval_set_become_one_upload(tabs, shared_data, request_double, studio):
+    data = tabs["data"]
+    (source,) = (source for source in data.sources if hasattr(source, "files"))
+    files = [str(shared_data / "banking77" / name) for name in ("corpus.csv", "queries_test.csv", "qrels_test.csv")]
+    _, upload_id, *rest = source.bring(data, files, request_double)
+    shown = dict(zip(map(id, data.upload_outputs), rest[6:], strict=False))
+    assert "Retrieval set" in shown[id(data.dialect_line)]
+    assert "77 documents" in shown[id(data.report)]
+    record = data.keep_upload("local", upload_id, "Bank", Roles("query", "document"), None)
+    assert record.info.corpus_rows == 77
+    assert studio.corpora.create_from_dataset("local", record.id).rows == 77
+    with pytest.raises(DataError, match="make no retrieval set"):
+        source.bring(data, files[:2], request_double)
+
+
 def test_labels_can_be_made_triplets(tabs, staged, request_double):
     data, as_read = tabs["data"], ("", "", "", "", None)
     rows = "".join(f"text {i // 2},answer {i},{i % 2}\n" for i in range(120))
