@@ -108,8 +108,13 @@ def serve(
 
 @app.command()
 def check(
-    file: Annotated[
-        Path, typer.Argument(help="CSV, TSV, JSON, JSON Lines, Parquet or Excel, or a zip or gzip with one of them.")
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE",
+            help="CSV, TSV, JSON, JSON Lines, Parquet or Excel, or a zip or gzip with one of them; or a retrieval "
+            "set (corpus, queries, qrels) as a zip, a folder or several files.",
+        ),
     ],
     anchor: Anchor = None,
     positive: Positive = None,
@@ -122,20 +127,16 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Say how a table is read and what is wrong with it. Ends with 0 when it could be read, whatever was found."""
-    from studio.data.check import inspect_file, inspect_table
-    from studio.data.table import Roles
+    from studio.data.check import inspect_table
     from studio.training.estimate import row_lengths
 
     named = _roles(anchor, positive, negative, score, label, text, class_, as_)
-    if named != Roles():
-        found = inspect_table(*_read_table(file, named), row_lengths)
-    else:
-        found = inspect_file(file, measure=row_lengths)
+    found = inspect_table(*_read_table(files, named), row_lengths)
     report = found.to_json()
     if as_json:
         _print_json(report)
         return
-    print(f"{file.name}: {report['rows']:,} rows, format: {report['format'] or 'none'}")
+    print(f"{report['file']}: {report['rows']:,} rows, format: {report['format'] or 'none'}")
     read_as = {name: report[name] for name in ("kind", "encoding", "delimiter", "quote", "header")}
     print("  read as  " + ", ".join(f"{name} {value!r}" for name, value in read_as.items() if value is not None))
     print("  columns  " + ", ".join(report["columns"]))
@@ -170,7 +171,7 @@ def fix(
 
     if out.exists():
         raise DataError(f"{out} is there already.", hint="Choose another name for the mended copy.")
-    prepared = prepare(*_read_table(file, _roles(anchor, positive, negative, score, label, text, class_, as_)))
+    prepared = prepare(*_read_table([file], _roles(anchor, positive, negative, score, label, text, class_, as_)))
     data, history = prepared.data, []
     for code in do:
         data, done = fix_rows(data, prepared.format, code)
@@ -214,7 +215,13 @@ def _option(field: ConfigField) -> Any:
 @app.command()
 @_with_settings
 def train(
-    data: Annotated[Path, typer.Option(help="Table of texts: CSV, TSV, JSON, JSON Lines, Parquet or Excel.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            help="Table of texts: CSV, TSV, JSON, JSON Lines, Parquet or Excel; or a retrieval set as a zip, a folder, or its files "
+            "one by one."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the run; new or empty.")],
     anchor: Anchor = None,
     positive: Positive = None,
@@ -238,7 +245,7 @@ def train(
     given = {**(_read_config(config) if config else {}), **{k: v for k, v in settings.items() if v is not None}}
     if "loss" in given:
         given["loss"] = _LOSS_NAMES.get(str(given["loss"]).lower(), given["loss"])
-    folder, train_config = make_run(out, table, roles, given, data.name)
+    folder, train_config = make_run(out, table, roles, given, table.name)
     _say(f"{train_config.loss} on {train_config.base_model}; log: {folder.log}")
     outcome = run_worker(folder, _say)
     verdict = Verdict.load(folder.verdict)
@@ -333,16 +340,20 @@ def _roles(
     return Roles(anchor, positive, tuple(negatives or ()), score, label, text, class_, as_ is not None)
 
 
-def _read_table(file: Path, given: "Roles") -> "tuple[Table, Roles]":
-    """The table and its roles: those that were named, the others guessed.
+def _read_table(files: list[Path], given: "Roles") -> "tuple[Table, Roles]":
+    """The table (or retrieval set) and its roles: those that were named, the others guessed.
 
     Once both anchor and positive are named, or the text, nothing else is guessed: the table is taken for what was said. A
     named negative, score or label replaces every guessed one, for a dataset has one of the three.
     """
     from studio.data.read import read_table
+    from studio.data.retrieval import read_files, read_folder
     from studio.data.roles import guess_roles
 
-    table = read_table(file)
+    if len(files) > 1:
+        table = read_files(files)
+    else:
+        table = read_folder(files[0]) if files[0].is_dir() else read_table(files[0])
     if given.text is not None:
         return table, given
     if given.class_ is not None:

@@ -125,6 +125,23 @@ def test_a_named_score_joins_the_guessed_texts(judged):
     assert report["roles"] == {"anchor": "sentence1", "positive": "sentence2", "score": "label"}
 
 
+def test_a_text_and_its_class_can_be_named(pairs):
+    report = answer("check", pairs, "--class", "topic")
+    assert (report["format"], report["roles"]) == ("classed_text", {"text": "question", "class": "topic"})
+    assert answer("check", pairs, "--text", "question")["format"] == "texts"
+    assert (
+        "either one text"
+        in answer("check", pairs, "--text", "question", "--positive", "topic")["findings"][0]["message"]
+    )
+
+
+def test_labelled_pairs_can_be_made_triplets(judged, pairs):
+    assert "no column of labels was found" in refused("check", pairs, "--as", "triplets")
+    report = answer("check", judged("label", "entailment", "contradiction"), "--as", "triplets")
+    assert (report["format"], report["roles"]["label"]) == ("triplet", "label")
+    assert any("labelled pairs make" in finding["message"] for finding in report["findings"])
+
+
 def test_check_is_quick_because_torch_is_not_imported(pairs):
     program = f"import sys; sys.argv = ['sentence-studio', 'check', {str(pairs)!r}]\ntry:\n import studio.cli; studio.cli.main()\nfinally: print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -187,7 +204,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 MESSAGES = {
-    "one column": (["question"], [["a b"], ["c d"]], (), ("column",)),
+    "one column": (["question"], [["a b"], ["c d"]], ("--anchor", "question"), ("one column only",)),
     "a role empty in every row": (
         ["question", "answer"], [["a b", ""], ["c d", ""]],
         ("--anchor", "question", "--positive", "answer"), ("answer", "empty in every row"),

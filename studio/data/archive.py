@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -61,6 +61,25 @@ def unpacked(path: Path, name: str, member: str | None) -> Iterator[tuple[Path, 
                     _copy(source, target, max(info.compress_size, 1))
         _refuse_nested(target)
         yield target, PurePosixPath(inner).name, chosen
+
+
+@contextmanager
+def unpacked_several(path: Path, members: Sequence[str]) -> Iterator[dict[str, Path]]:
+    """Several files of a zip: member -> a file of its own, removed afterwards. Raises DataError as :func:`unpacked`."""
+    with tempfile.TemporaryDirectory(prefix="sentence-studio-") as folder:
+        places = {}
+        with _told("zip"), zipfile.ZipFile(path) as archive:
+            refuse_bomb(archive, path, whole=True)
+            for number, member in enumerate(members):
+                info = archive.getinfo(member)
+                if info.flag_bits & 1:
+                    raise DataError("The zip archive is locked with a password.", hint=HINT)
+                places[member] = Path(folder) / f"{number}{_suffix(member)}"
+                with archive.open(info) as source:
+                    _copy(source, places[member], max(info.compress_size, 1))
+        for place in places.values():
+            _refuse_nested(place)
+        yield places
 
 
 def tables_in(path: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Values of a file's own types (numbers, dates, lists) as the text that a person sees."""
 
+import ast
 import json
 import math
 from collections.abc import Sequence
@@ -50,6 +51,30 @@ def column_of(values: Sequence[Any]) -> pa.Array:
         texts = [text for text in map(cell_text, items) if text is not None]
         lists.append(texts or None)
     return pa.array(lists, pa.list_(pa.string()))
+
+
+def spelt_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of texts such as ``["one", "two"]`` as the lists that they spell; any other column as it is."""
+    if not pa.types.is_string(column.type) or column.null_count == len(column):
+        return column
+    if not pc.all(pc.match_substring_regex(column.drop_null(), r"(?s)^\s*\[.*\]\s*$")).as_py():
+        return column
+    lists = [None if text is None else _spelt_list(text) for text in column.to_pylist()]
+    if any(items is False for items in lists):
+        return column
+    return pa.chunked_array([pa.array(lists, pa.list_(pa.string()))])
+
+
+def _spelt_list(text: str) -> list[str] | bool:
+    """The list of texts that JSON, or Python's own way of writing, spells; False when it is none."""
+    for read in (json.loads, ast.literal_eval):  # which reads literals and runs nothing
+        try:
+            items = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(items, list) and all(isinstance(item, str) for item in items):
+            return items
+    return False
 
 
 def string_column(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -2,7 +2,9 @@
 
 Columns of data.parquet, always in this order, those of the format only: ``anchor``, ``positive``, ``negative`` (or
 ``negative_1`` ... ``negative_n``), ``score`` (float64 in [0, 1]) or ``label`` (int64, 0 or 1); or ``text`` and, where
-there is one, ``class`` (string, as it is spelt in the file); last ``row`` (int64, the row's number in the file).
+there is one, ``class`` (string, as it is spelt in the file); where a retrieval set divides its rows, ``part`` (``train`` or
+``test``); last ``row`` (int64, the row's number in the file). A retrieval set also has ``corpus.parquet``: one column
+``text``, the documents that held-out queries are searched in.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -39,11 +41,18 @@ class DatasetInfo:
     findings: tuple[Finding, ...] = ()
     history: tuple[str, ...] = ()
     """What was done to the rows since the file was imported, oldest first; see fix.py."""
+    corpus_rows: int = 0
+    """Documents of the dataset's own corpus; 0: it has none."""
 
 
-def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo) -> None:
-    """Write a dataset; the folder must not exist or be empty. dataset.json is written last."""
+def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo, corpus: pa.Array | None = None) -> None:
+    """Write a dataset; the folder must not exist or be empty. dataset.json is written last.
+
+    ``corpus``: the documents of a retrieval set; ``info.corpus_rows`` says how many.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    if corpus is not None:
+        pq.write_table(pa.table({"text": corpus}), folder / "corpus.parquet", compression="zstd")
     pq.write_table(data, folder / "data.parquet", compression="zstd")
     write_json(folder / "dataset.json", asdict(info))
 
@@ -72,8 +81,9 @@ def import_dataset(folder: Path, table: Table, roles: Roles, name: str, measure:
         skipped=len(table.skipped),
         score_scale=prepared.score_scale,
         findings=findings,
+        corpus_rows=0 if table.retrieval is None else len(table.retrieval.corpus),
     )
-    save_dataset(folder, prepared.data, info)
+    save_dataset(folder, prepared.data, info, None if table.retrieval is None else table.retrieval.corpus)
     return info
 
 
@@ -87,6 +97,12 @@ def load_info(folder: Path) -> DatasetInfo:
         value["score_scale"] = tuple(value["score_scale"])
     value["history"] = tuple(value.get("history", ()))
     return DatasetInfo(**value)
+
+
+def load_corpus(folder: Path) -> pa.ChunkedArray | None:
+    """Documents of a retrieval set; None when the dataset has no corpus of its own."""
+    path = folder / "corpus.parquet"
+    return pq.read_table(path, memory_map=True)["text"] if path.is_file() else None
 
 
 def load_rows(folder: Path) -> pa.Table:

@@ -23,6 +23,8 @@ BROKEN = r"\x{fffd}|Ã[\x{80}-\x{bf}©¨ª«¤¶¼±³§¢]|â€|Â[\x{a0}-\x{b
 
 def reading(table: Table) -> Iterable[Finding]:
     dialect = table.dialect
+    if table.retrieval is not None:
+        yield Finding("retrieval_set", "info", table.retrieval.note, len(table.data))
     if dialect.member and dialect.sheet and PurePosixPath(dialect.sheet).name == dialect.member:
         yield Finding(
             "one_of_several_tables",

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from studio.data.check import Measure, check, sort_findings
 from studio.data.classes import alone_in_class, several_classes
-from studio.data.dataset import DatasetInfo, load_info, load_rows, save_dataset
+from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows, save_dataset
 from studio.data.findings import BROKEN, contradictions, pair_numbers, same_text, too_short
 from studio.data.near import near_duplicates
 from studio.data.personal import personal_data
@@ -21,7 +21,7 @@ from studio.data.wording import common_beginning
 from studio.errors import DataError
 
 IMPORTED = (
-    "skipped_rows", "cut_off", "repaired_rows", "one_of_several_tables", "empty_text", "missing_score", "missing_label", "duplicate_rows",
+    "retrieval_set", "skipped_rows", "cut_off", "repaired_rows", "one_of_several_tables", "empty_text", "missing_score", "missing_label", "duplicate_rows",
     "missing_class", "neutral_labels", "unpaired_labels", "labels_read_as", "done_to_rows",
 )  # fmt: skip
 """Findings about how the file became a dataset: true of every version of it."""
@@ -217,7 +217,7 @@ def apply_fix(
         findings=sort_findings((*found, *kept)),
         history=(*info.history, done),
     )
-    save_dataset(target, data, fixed)
+    save_dataset(target, data, fixed, load_corpus(source))
     return fixed
 
 

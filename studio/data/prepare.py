@@ -6,12 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from studio.data.cells import spelt_lists
 from studio.data.labels import NUMBER, Labels, read_labels, refuse
 from studio.data.table import Roles, RowNote, Table
 from studio.data.triplets import make_triplets
 from studio.errors import DataError
 
 MAX_NEGATIVES = 10
+PART = "part"
+"""Column of retrieval sets that says which rows train and which judge: ``train`` or ``test``."""
 MISSING = ("", "nan", "null", "none", "na", "n/a", "-", "?")
 """What a score or label that is not there looks like, lower case."""
 NO_CLASS = ("", "nan", "null")
@@ -57,7 +60,12 @@ def prepare(table: Table, roles: Roles) -> Prepared:
     """
     chosen = check_roles(table, roles)
     notes: list[str] = []
-    source = table.data.select(list(dict.fromkeys(chosen.values()))).append_column("\0row", table.rows)
+    divided = table.retrieval is not None and PART in table.columns
+    source = table.data.select(list(dict.fromkeys([*chosen.values(), *([PART] if divided else [])])))
+    for name in dict.fromkeys((roles.positive, *roles.negatives)):
+        if name is not None:
+            source = source.set_column(source.column_names.index(name), name, spelt_lists(source[name]))
+    source = source.append_column("\0row", table.rows)
     source = _one_positive_a_row(source, roles, notes)
     rows = source["\0row"].combine_chunks()
 
@@ -94,6 +102,8 @@ def prepare(table: Table, roles: Roles) -> Prepared:
     reason[again] = DUPLICATE
 
     keep = reason == ""
+    if divided:
+        columns[PART] = source[PART].combine_chunks()
     data = pa.table({**columns, "row": rows}).filter(pa.array(keep)).combine_chunks()
     if roles.as_triplets and roles.label:
         made = make_triplets(data)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from studio.data import archive, workbook
+from studio.data import archive, retrieval, workbook
 from studio.data.cells import empty_to_null, string_column
 from studio.data.delimited import Record, Style, records
 from studio.data.dialect import check_delimiter, guess_delimiter, guess_header, guess_style, measure
@@ -46,7 +46,8 @@ def read_table(path: Path, *, name: str | None = None, dialect: Dialect | None =
     if given.kind and given.kind not in KINDS:
         raise DataError(f"There is no kind of file '{given.kind}'.", hint=f"Kinds are: {', '.join(KINDS)}.")
     if _is_archive(path):
-        return _read_archive(path, name, given)
+        several = None if given.sheet else retrieval.read_zip(path, name)
+        return several or _read_archive(path, name, given)
     kind = given.kind or _binary_kind(path)
     if kind == "parquet":
         table = _read_parquet(path, name)

@@ -51,6 +51,8 @@ def guess_roles(table: Table, texts_a_row: int | None = None) -> Roles:
 
     They may make no format yet: a table of one text column, taken for two texts a row, has an anchor only.
     """
+    if table.retrieval is not None:
+        return Roles("query", "document")
     columns = [describe(name, table.data[name]) for name in sorted(table.columns, key=_natural)]
     negatives = [
         c

@@ -22,7 +22,7 @@ def count(rows: int, one: str = "row", many: str = "rows") -> str:
 
 def text_columns(data: pa.Table) -> list[str]:
     """anchor, positive and the negatives, or text."""
-    return [name for name in data.column_names if name not in ("score", "label", "class", "row")]
+    return [name for name in data.column_names if name not in ("score", "label", "class", "part", "row")]
 
 
 def class_numbers(data: pa.Table) -> np.ndarray:

@@ -65,6 +65,10 @@ def split(data: pa.Table, share: float, seed: int) -> Split:
         raise DataError("One row cannot be split into training and held-out rows.", hint="Use a larger table.")
     target = int(np.clip(round(share * rows), 1, min(MAX_HELDOUT, rows - 1)))
     codes = _codes(data)
+    if "part" in data.column_names:
+        given = _given(codes, data["part"].to_numpy(zero_copy_only=False), seed)
+        if given is not None:
+            return given
     labels = data["label"].to_numpy() if "label" in data.column_names else None
     if "class" in data.column_names:
         return _split_classes(codes["text"], class_numbers(data), target, seed)
@@ -80,6 +84,27 @@ def split(data: pa.Table, share: float, seed: int) -> Split:
         "The table has so few different texts that none can be held out to judge the result on.",
         hint="Use a table with more different anchors, or choose other columns.",
     )
+
+
+def _given(codes: dict[str, np.ndarray], part: np.ndarray, seed: int) -> Split | None:
+    """The split that a retrieval set comes with; None when it leaves one side without rows.
+
+    Training rows that ask what a held-out row asks are left out. Documents may be right answers on both sides.
+    """
+    heldout = np.flatnonzero(part == "test")
+    asked = np.isin(codes["anchor"], codes["anchor"][heldout])
+    train = np.flatnonzero((part != "test") & ~asked)
+    if len(train) < 2 or not len(heldout):
+        return None
+    total = len(heldout)
+    if total > MAX_HELDOUT:
+        heldout = np.sort(np.random.default_rng(seed).choice(heldout, MAX_HELDOUT, replace=False))
+    left_out = len(part) - total - len(train)
+    seen = np.isin(codes["positive"][heldout], codes["positive"][train]).sum()
+    some = f"{len(heldout):,} of {total:,}" if len(heldout) < total else f"{total:,}"
+    note = f"{some} rows are held out, as the set divides them; the right answers of {seen:,} of them are right answers in training too."
+    note += f" {left_out:,} rows ask what a held-out row asks and do not train." if left_out else ""
+    return Split(train, heldout, note, "answers")
 
 
 def _split_classes(text: np.ndarray, number: np.ndarray, target: int, seed: int) -> Split:

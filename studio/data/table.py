@@ -10,7 +10,7 @@ class Dialect:
     """How a file was read. Fields that do not apply to a kind of file are None."""
 
     kind: str
-    """``csv`` (any delimited text), ``jsonl``, ``json``, ``parquet`` or ``excel``."""
+    """``csv`` (any delimited text), ``jsonl``, ``json``, ``parquet``, ``excel`` or ``retrieval`` (several files)."""
     encoding: str | None = None
     """Python codec name, e.g. ``utf-8``, ``utf-8-sig``, ``utf-16``, ``cp1252``."""
     delimiter: str | None = None
@@ -36,6 +36,16 @@ class RowNote:
 
 
 @dataclass(frozen=True)
+class RetrievalSet:
+    """What a retrieval set holds besides its pairs; see retrieval.py."""
+
+    corpus: pa.Array
+    """Texts of the documents, each once."""
+    note: str
+    """What it holds and how it is used, in sentences."""
+
+
+@dataclass(frozen=True)
 class Table:
     """``data``: every column is a string or a list of strings; ``rows``: the number of each row in the file."""
 
@@ -46,6 +56,8 @@ class Table:
     dialect: Dialect
     skipped: tuple[RowNote, ...] = ()
     repaired: tuple[RowNote, ...] = ()
+    retrieval: RetrievalSet | None = None
+    """None: a table of its own. Else its columns are query, document and, where the set divides them, part."""
 
     @property
     def columns(self) -> tuple[str, ...]:

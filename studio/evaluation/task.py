@@ -65,13 +65,19 @@ class Task:
 
 
 def make_task(
-    data: pa.Table, format: str, heldout: np.ndarray, shared: str = "nothing", most_others: int | None = None
+    data: pa.Table,
+    format: str,
+    heldout: np.ndarray,
+    shared: str = "nothing",
+    most_others: int | None = None,
+    corpus: pa.ChunkedArray | None = None,
 ) -> Task:
     """The task that the rows at positions ``heldout`` of ``data`` (all rows of a dataset) make.
 
     ``shared``: what held-out rows have in common with training rows, as studio.data.split says. With ``answers``
     questions are searched in all answers of the dataset, as the few of the held-out rows would be too easy.
-    ``most_others``: search in at most this many of those, drawn by chance; for quick looks in between.
+    ``most_others``: search in at most this many of those, drawn by chance; for quick looks in between. ``corpus``: the
+    documents of a retrieval set, all of which are searched.
     """
     if format == "classed_text":
         return by_class(data, heldout, most_others)
@@ -84,7 +90,9 @@ def make_task(
     targets = next((rows[name].to_numpy() for name in ("score", "label") if name in data.column_names), None)
     retrieval = None
     if "ndcg@10" in {metric.id for metric in METRICS if format in metric.formats}:
-        others = data["positive"].unique().to_pylist() if shared == "answers" else []
+        others = [] if corpus is None else corpus.to_pylist()
+        if corpus is None and shared == "answers":
+            others = data["positive"].unique().to_pylist()
         others = [others[i] for i in _some(len(others), most_others)]
         others = [*others, *(text for row in negatives for text in row)]
         retrieval = _retrieval(data, anchors, positives, others)

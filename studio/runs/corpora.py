@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from studio.data.dataset import load_rows
+from studio.data.dataset import load_corpus, load_rows
 from studio.data.rows import text_columns
 from studio.data.table import Dialect
 from studio.errors import DataError, HostError, SearchError
@@ -65,9 +65,13 @@ class Corpora:
     def create_from_dataset(self, owner: str, dataset_id: str, roles: Sequence[str] | None = None) -> CorpusRecord:
         """The distinct texts of a dataset's roles; without ``roles``, those that people would search.
 
-        That is the positives and negatives; for scored and labelled pairs both sides, which are alike.
+        That is the documents of a retrieval set, or the positives and negatives; for scored and labelled pairs both sides, which are alike.
         """
         dataset = self._datasets.get(owner, dataset_id)
+        documents = load_corpus(dataset.folder) if roles is None else None
+        if documents is not None:
+            found = pa.table({"text": documents, "row": pa.array(range(1, len(documents) + 1), pa.int64())})
+            return self._create(owner, found, dataset.name, f"The documents of '{dataset.name}'.", dataset.id)
         rows = load_rows(dataset.folder)
         texts = text_columns(rows)
         if roles is None:

@@ -92,7 +92,10 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
     gpu = _has_gpu()
     gflops = GPU_GFLOPS if gpu else matmul_gflops()
     cost = _static_cost if base.kind == "static" else _transformer_cost
-    seconds = STARTUP_S + cost(known, rows, config, {k: np.minimum(v, limit) for k, v in table.items()}, gflops)
+    searched = 0 if info.format not in ("pair", "triplet") else info.corpus_rows
+    seconds = STARTUP_S + cost(
+        known, rows, config, searched, {k: np.minimum(v, limit) for k, v in table.items()}, gflops
+    )
     notes.append("On a GPU; not measured beforehand." if gpu else f"On the processor, {os.cpu_count()} cores.")
     return Estimate(
         sizes[0],
@@ -197,9 +200,9 @@ def _forward_flop(known: Limits, tokens: float, length: float) -> float:
 
 
 def _transformer_cost(
-    known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray], gflops: float
+    known: Limits, rows: RowPlan, config: TrainConfig, searched: int, lengths: dict[str, np.ndarray], gflops: float
 ) -> float:
-    """Seconds of all steps and looks at the held-out rows."""
+    """Seconds of all steps and looks at the held-out rows. ``searched``: documents that are read to judge."""
     loss, fast = LOSS[config.loss], _is_fast(config)
     first, *others = lengths.values()
     train_rows = min(len(rows.train) * config.epochs, rows.steps * rows.batch_size * config.gradient_accumulation_steps)
@@ -214,7 +217,10 @@ def _transformer_cost(
     encode_row = _forward_flop(known, mean * len(lengths), mean) / (gflops * 1e9 * EFFICIENCY_ENCODE)
     loss_row = forward / (gflops * 1e9 * EFFICIENCY_ENCODE)
     live = min(len(rows.heldout), LIVE_ROWS)
-    judging = 2 * len(rows.heldout) * encode_row + (config.evaluations + 1) * live * loss_row
+    document = float(np.mean(others[0] if others else first))
+    encode_document = _forward_flop(known, document, document) / (gflops * 1e9 * EFFICIENCY_ENCODE)
+    judging = 2 * searched * encode_document + config.evaluations * min(searched, LIVE_ROWS) * encode_document
+    judging += 2 * len(rows.heldout) * encode_row + (config.evaluations + 1) * live * loss_row
     judging += config.evaluations * live * encode_row
     step = (FAST_STEP_S if fast else STEP_S) + OPTIMIZER_S_PER_M * known.parameters_m
     return train + judging + rows.steps * step + _advisers_cost(config, train_rows, rows, mean * len(lengths), gflops)
@@ -236,12 +242,12 @@ def _is_fast(config: TrainConfig) -> bool:
 
 
 def _static_cost(
-    known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray], gflops: float
+    known: Limits, rows: RowPlan, config: TrainConfig, searched: int, lengths: dict[str, np.ndarray], gflops: float
 ) -> float:
     """Seconds of all steps and looks: splitting texts into tokens, and Adam over all vectors at each step."""
     a_row = float(sum(column.mean() for column in lengths.values()))
     live = min(len(rows.heldout), LIVE_ROWS)
-    looked_at = 2 * len(rows.heldout) + (2 * config.evaluations + 1) * live
+    looked_at = 2 * (len(rows.heldout) + searched) + (2 * config.evaluations + 1) * live
     tokens = a_row * (len(rows.train) * config.epochs * 2 + looked_at)
     train_rows = len(rows.train) * config.epochs
     seconds = tokens * STATIC_S_PER_TOKEN + rows.steps * (STEP_S + OPTIMIZER_S_PER_M * known.parameters_m)

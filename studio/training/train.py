@@ -22,7 +22,7 @@ from torch import nn
 from transformers import PrinterCallback, set_seed
 
 from studio.catalog.losses import LOSS, MODIFIER
-from studio.data.dataset import DatasetInfo, load_info, load_rows
+from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import class_numbers
 from studio.errors import ConfigError, HostError, RunError
 from studio.evaluation.measure import Measurement, measure
@@ -104,8 +104,9 @@ def train(
         message = f"{LOSS[config.loss].label} trains with the stock engine here: the fast one cannot serve it."
         events.write("note", message=message, severity="info")
     precision = choose_precision(config, model.device, engine)
-    task = make_task(data, info.format, rows.heldout, rows.split.shared)
-    live = make_task(data, info.format, live_rows, rows.split.shared, LIVE_ROWS)
+    corpus = load_corpus(folder.dataset)
+    task = make_task(data, info.format, rows.heldout, rows.split.shared, corpus=corpus)
+    live = make_task(data, info.format, live_rows, rows.split.shared, LIVE_ROWS, corpus)
     if live.rows < task.rows:
         message = (
             f"While training runs, {live.rows:,} of the {task.rows:,} held-out rows are looked at; the end takes all."

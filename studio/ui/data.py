@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 from studio.data.read import sheet_names
+from studio.data.roles import guess_roles
 from studio.data.table import Dialect, Roles
 from studio.errors import DataError
-from studio.ui import dataview, fixes, html
+from studio.ui import dataview, fixes, html, roleform
 from studio.ui.datainputs import (
     AUTO,
     DELIMITERS,
@@ -18,13 +19,10 @@ from studio.ui.datainputs import (
     FILE_TYPES,
     HEADERS,
     QUOTES,
-    ROLE_HELP,
     dialect_of,
     override_widget,
-    role_widget,
-    roles_of,
 )
-from studio.ui.handlers import any_of, on, owner_of
+from studio.ui.handlers import any_of, on, owner_of, with_request
 from studio.ui.shell import Shell, asked, go, remember
 from studio.ui.sources import SOURCES, Source
 from studio.ui.theme import markup
@@ -51,11 +49,7 @@ class DataTab:
     quote: gr.Dropdown
     header: gr.Dropdown
     sheet: gr.Dropdown
-    anchor: gr.Dropdown
-    positive: gr.Dropdown
-    negatives: gr.Dropdown
-    score: gr.Dropdown
-    label: gr.Dropdown
+    roles: roleform.RoleForm
     format_line: gr.HTML
     report: gr.HTML
     fixes: fixes.FixButtons
@@ -85,8 +79,14 @@ class DataTab:
         return [self.encoding, self.delimiter, self.quote, self.header, self.sheet]
 
     @property
-    def role_inputs(self) -> list[Any]:
-        return [self.anchor, self.positive, self.negatives, self.score, self.label]
+    def form(self) -> list[Any]:
+        """Inputs of :meth:`_read`."""
+        return [*self.dialect_inputs, *self.roles.inputs]
+
+    def _read(self, *values: Any) -> tuple[Dialect | None, Roles, str]:
+        """How the file is read, what its columns are for, and how many texts a row is said to have."""
+        dialect = len(self.dialect_inputs)
+        return dialect_of(*values[:dialect]), self.roles.read(*values[dialect:]), values[dialect]
 
     @property
     def panels(self) -> list[Any]:
@@ -119,12 +119,19 @@ class DataTab:
         return [self.shell.dataset, self.upload_id, self.file, *self.outputs]
 
     @property
+    def brought(self) -> list[Any]:
+        """Outputs of :meth:`bring`."""
+        return [
+            self.upload_id, self.shell.dataset, self.chosen, *self.dialect_inputs[:4], *self.upload_outputs, self.name, *self.panels,
+        ]  # fmt: skip
+
+    @property
     def upload_outputs(self) -> list[Any]:
         """Outputs of :meth:`_upload_view`."""
         return [
             self.dialect_line,
             self.sheet,
-            *self.role_inputs,
+            *self.roles.outputs,
             self.format_line,
             self.report,
             *self.page_of_rows,
@@ -179,18 +186,15 @@ class DataTab:
     def turn(self, step: int) -> Callable:
         """A handler that turns the preview by ``step`` pages."""
 
-        def turned(
-            upload_id: str, dataset_id: str, offset: int,
-            encoding: str, delimiter: str, quote: str, header: str, sheet: str,
-            anchor: str, positive: str, negatives: list[str], score: str, label: str, request: gr.Request,
-        ) -> tuple[Any, ...]:  # fmt: skip
+        def turned(upload_id: str, dataset_id: str, offset: int, *rest: Any) -> tuple[Any, ...]:
+            *form, request = rest
             owner, at = owner_of(request), max(0, offset + step * PAGE_ROWS)
             datasets = self.shell.studio.datasets
             if not upload_id:
                 total = datasets.get(owner, dataset_id).info.rows
                 return self._page(datasets.rows(owner, dataset_id, at, PAGE_ROWS), at, total)
-            dialect = dialect_of(encoding, delimiter, quote, header, sheet)
-            report = datasets.report(owner, upload_id, roles_of(anchor, positive, negatives, score, label), dialect)
+            dialect, roles, _ = self._read(*form)
+            report = datasets.report(owner, upload_id, roles, dialect)
             data = report.prepared.data if report.prepared is not None else None
             total = 0 if data is None else len(data)
             return self._page(None if data is None else data.slice(at, PAGE_ROWS), at, total)
@@ -230,21 +234,25 @@ class DataTab:
             owner_of(request), upload_id, dialect_of(encoding, delimiter, quote, header, sheet), None
         )
 
-    def recheck(
-        self, upload_id: str, encoding: str, delimiter: str, quote: str, header: str, sheet: str,
-        anchor: str, positive: str, negatives: list[str], score: str, label: str, request: gr.Request,
-    ) -> tuple[Any, ...]:  # fmt: skip
+    def recheck(self, upload_id: str, *rest: Any) -> tuple[Any, ...]:
         """Other roles."""
-        dialect = dialect_of(encoding, delimiter, quote, header, sheet)
-        roles = roles_of(anchor, positive, negatives, score, label)
-        return self._upload_view(owner_of(request), upload_id, dialect, roles)
+        *form, request = rest
+        dialect, roles, texts = self._read(*form)
+        return self._upload_view(owner_of(request), upload_id, dialect, roles, texts)
 
-    def _upload_view(self, owner: str, upload_id: str, dialect: Dialect | None, roles: Roles | None) -> tuple[Any, ...]:
+    def recount(self, upload_id: str, *rest: Any) -> tuple[Any, ...]:
+        """One text a row or two: the roles that fit are guessed."""
+        *form, request = rest
+        owner, (dialect, _, texts) = owner_of(request), self._read(*form)
+        roles = guess_roles(self.shell.studio.datasets.table(owner, upload_id, dialect), 1 if texts == "1" else 2)
+        return self._upload_view(owner, upload_id, dialect, roles, texts)
+
+    def _upload_view(
+        self, owner: str, upload_id: str, dialect: Dialect | None, roles: Roles | None, texts: str | None = None
+    ) -> tuple[Any, ...]:
         if not upload_id:
             raise DataError("There is no table to look at.", hint="Upload one first.")
         report = self.shell.studio.datasets.report(owner, upload_id, roles, dialect)
-        columns = report.table.columns
-        one = [("not used", AUTO), *((name, name) for name in columns)]
         chosen = report.roles
         data = None if report.prepared is None else report.prepared.data
         total = 0 if data is None else len(data)
@@ -253,11 +261,7 @@ class DataTab:
         return (
             dataview.dialect_line(report),
             gr.update(visible=sheet is not None, choices=sheets, value=sheet),
-            gr.update(choices=one, value=chosen.anchor or AUTO),
-            gr.update(choices=one, value=chosen.positive or AUTO),
-            gr.update(choices=list(columns), value=list(chosen.negatives)),
-            gr.update(choices=one, value=chosen.score or AUTO),
-            gr.update(choices=one, value=chosen.label or AUTO),
+            *self.roles.show(report.table.columns, chosen, texts),
             dataview.format_line(chosen),
             dataview.upload_report(report, upload_id),
             *self._page(None if data is None else data.slice(0, PAGE_ROWS), 0, total),
@@ -285,11 +289,9 @@ class DataTab:
 
     def wire(self, train: TrainTab) -> None:
         shell = self.shell
-        form = [*self.dialect_inputs, *self.role_inputs]
+        form = self.form
         brought = on(
-            self.file.upload, self.bring, [self.file],
-            [self.upload_id, shell.dataset, self.chosen, *self.dialect_inputs[:4], *self.upload_outputs, self.name, *self.panels],
-            self.notice, show_progress="minimal", show_progress_on=[self.notice],
+            self.file.upload, self.bring, [self.file], self.brought, self.notice, show_progress="minimal", show_progress_on=[self.notice],
         )  # fmt: skip
         remember(brought, dataset=shell.dataset)
         on(self.file.clear, self.nothing, [], [self.upload_id, *self.outputs], self.notice)
@@ -297,20 +299,23 @@ class DataTab:
             any_of(*(widget.input for widget in self.dialect_inputs)), self.reread, [self.upload_id, *self.dialect_inputs],
             self.upload_outputs, self.notice, trigger_mode="always_last",
         )  # fmt: skip
-        on(
-            any_of(*(widget.input for widget in self.role_inputs)), self.recheck, [self.upload_id, *form],
-            self.upload_outputs, self.notice, trigger_mode="always_last",
-        )  # fmt: skip
+        chosen_roles = [self.upload_id, *form]
+        for event, handler in (
+            (any_of(*(widget.input for widget in (*self.roles.columns, self.roles.triplets))), self.recheck),
+            (self.roles.texts.input, self.recount),
+        ):
+            on(
+                event, with_request(handler, len(chosen_roles)), chosen_roles, self.upload_outputs, self.notice,
+                trigger_mode="always_last",
+            )  # fmt: skip
         for button, step in ((self.earlier, -1), (self.later, 1)):
             inputs = [self.upload_id, shell.dataset, self.offset, *form]
-            on(button.click, self.turn(step), inputs, self.page_of_rows, self.notice)
+            turned = with_request(self.turn(step), len(inputs))
+            on(button.click, turned, inputs, self.page_of_rows, self.notice)
 
-        def keep_and_go(
-            upload_id: str, name: str, encoding: str, delimiter: str, quote: str, header: str, sheet: str,
-            anchor: str, positive: str, negatives: list[str], score: str, label: str, request: gr.Request,
-        ) -> tuple[Any, ...]:  # fmt: skip
-            dialect = dialect_of(encoding, delimiter, quote, header, sheet)
-            roles = roles_of(anchor, positive, negatives, score, label)
+        def keep_and_go(upload_id: str, name: str, *rest: Any) -> tuple[Any, ...]:
+            *form, request = rest
+            dialect, roles, _ = self._read(*form)
             record = self.keep_upload(owner_of(request), upload_id, name, roles, dialect)
             shown = self.show(record.id, request)
             return go("train"), record.id, "", None, *shown, *train.show(record.id, request)
@@ -319,7 +324,7 @@ class DataTab:
             return go("train"), *train.show(dataset_id, request)
 
         kept = on(
-            self.save.click, keep_and_go, [self.upload_id, self.name, *form],
+            self.save.click, with_request(keep_and_go, len(form) + 2), [self.upload_id, self.name, *form],
             [shell.tabs, shell.dataset, self.upload_id, self.file, *self.outputs, *train.outputs], self.notice,
             show_progress="minimal", show_progress_on=[self.notice],
         )  # fmt: skip
@@ -376,15 +381,7 @@ def build(shell: Shell) -> DataTab:
         markup(
             html.section("What the columns are for", "Guessed from names and content; correct it where it is wrong.")
         )
-        with gr.Row(elem_id="data-roles"):
-            anchor = role_widget("anchor")
-            positive = role_widget("positive")
-            negatives = gr.Dropdown(
-                [], value=[], multiselect=True, label="Negatives", info=ROLE_HELP["negative"].help,
-                elem_id="data-negatives", min_width=180, interactive=True,
-            )  # fmt: skip
-            score = role_widget("score")
-            label = role_widget("label")
+        roles = roleform.build()
         format_line = markup(elem_id="data-format")
     report = markup(elem_id="data-report")
     fix_buttons = fixes.build()
@@ -413,8 +410,7 @@ def build(shell: Shell) -> DataTab:
         keep = gr.Button("Keep it", elem_id="data-keep", scale=0, min_width=120)
     return DataTab(
         shell=shell, file=file, chosen=chosen, upload_id=gr.State(""), upload_panel=upload_panel, dialect_line=dialect_line,
-        encoding=encoding, delimiter=delimiter, quote=quote, header=header, sheet=sheet, anchor=anchor, positive=positive,
-        negatives=negatives, score=score, label=label, format_line=format_line, report=report, fixes=fix_buttons, sources=sources, tools=tools, tools_panel=tools_panel, rows_panel=rows_panel,
+        encoding=encoding, delimiter=delimiter, quote=quote, header=header, sheet=sheet, roles=roles, format_line=format_line, report=report, fixes=fix_buttons, sources=sources, tools=tools, tools_panel=tools_panel, rows_panel=rows_panel,
         rows=rows, offset=gr.State(0), earlier=earlier, later=later, where=where, name=name, save=save, save_row=save_row,
         proceed_row=proceed_row, proceed=proceed, delete=delete, delete_row=delete_row, really=really, keep=keep,
         empty=empty, notice=notice,

@@ -1,9 +1,8 @@
-"""The Data tab's controls: how a file is read and what its columns are for, as widgets and back."""
+"""The Data tab's controls: how a file is read, as widgets and back."""
 
 import gradio as gr
 
-from studio.catalog.formats import ROLES
-from studio.data.table import Dialect, Roles
+from studio.data.table import Dialect
 
 FILE_TYPES = [".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ".zip", ".gz"]
 AUTO = ""
@@ -12,7 +11,6 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252", "iso8859-15", "cp1250", "
 DELIMITERS = (("comma", ","), ("semicolon", ";"), ("tab", "\t"), ("vertical bar", "|"))
 QUOTES = (('double quote "', '"'), ("single quote '", "'"), ("none", "none"))
 HEADERS = (("first row holds the names", "yes"), ("no header, first row is data", "no"))
-ROLE_HELP = {role.id: role for role in ROLES}
 
 
 def dialect_of(encoding: str, delimiter: str, quote: str, header: str, sheet: str | None) -> Dialect | None:
@@ -29,19 +27,7 @@ def dialect_of(encoding: str, delimiter: str, quote: str, header: str, sheet: st
     )
 
 
-def roles_of(anchor: str, positive: str, negatives: list[str] | None, score: str, label: str) -> Roles:
-    return Roles(anchor or None, positive or None, tuple(negatives or ()), score or None, label or None)
-
-
 def override_widget(label: str, choices: list[tuple[str, str]], elem_id: str) -> gr.Dropdown:
     return gr.Dropdown(
         [("as detected", AUTO), *choices], value=AUTO, label=label, elem_id=elem_id, min_width=150, interactive=True
     )
-
-
-def role_widget(role_id: str) -> gr.Dropdown:
-    role = ROLE_HELP[role_id]
-    return gr.Dropdown(
-        [("not used", AUTO)], value=AUTO, label=role.label, info=role.help, elem_id=f"data-{role_id}",
-        min_width=180, interactive=True,
-    )  # fmt: skip

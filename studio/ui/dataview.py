@@ -1,6 +1,6 @@
 """What the Data tab shows of a table or dataset, as HTML. No Gradio here."""
 
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import numpy as np
@@ -16,7 +16,14 @@ from studio.ui.records import format_label
 LENGTH_ROWS = 2000
 """Rows that text lengths are taken from."""
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "space", ":": "colon"}
-KIND_NAMES = {"csv": "Delimited text", "jsonl": "JSON lines", "json": "JSON", "parquet": "Parquet", "excel": "Excel"}
+KIND_NAMES = {
+    "csv": "Delimited text",
+    "jsonl": "JSON lines",
+    "json": "JSON",
+    "parquet": "Parquet",
+    "excel": "Excel",
+    "retrieval": "Retrieval set",
+}
 ROLE_LABELS = {role.id: role.label for role in ROLES}
 
 
@@ -27,7 +34,7 @@ def dataset_label(record: Any) -> str:
 def role_label(column: str) -> str:
     """``negative_2`` -> ``Negative 2``."""
     role, _, number = column.partition("_")
-    return f"{ROLE_LABELS.get(role, column)} {number}".strip()
+    return f"{ROLE_LABELS.get(role, column.capitalize())} {number}".strip()
 
 
 def preview(rows: pa.Table | None) -> str:
@@ -63,7 +70,7 @@ def format_line(roles: Roles) -> str:
     if roles.format is None:
         return html.notice(
             "These columns make no format yet.",
-            "Choose at least an anchor and a positive; then at most one of negatives, score and label.",
+            "Choose an anchor and a positive, then at most one of negatives, score and label; or a text, where a row has one only.",
             "warning",
         )
     kind = FORMAT[roles.format]
@@ -84,9 +91,32 @@ def left_out_link(report: Any, upload_id: str) -> str:
         ("sheet", dialect.sheet or ""),
     ]
     if report.prepared is not None:
-        asked += [(role.split("_")[0], column) for role, column in report.roles.columns.items()]
+        asked += roles_in_address(report.roles)
     href = f"/download/uploads/{upload_id}/left-out.csv?{urlencode([pair for pair in asked if pair[1]])}"
     return f'<p class="fine"><a href="{html.text(href)}" download>Download the rows that were left out or mended, with reasons</a></p>'
+
+
+class Asked(Protocol):
+    """Query of an address."""
+
+    def get(self, name: str, default: str = "") -> str: ...
+
+    def getlist(self, name: str) -> list[str]: ...
+
+
+def roles_asked(query: Asked) -> Roles:
+    """The roles in an address, as :func:`roles_in_address` puts them there."""
+    one = {name: query.get(name, "") or None for name in ("anchor", "positive", "score", "label", "text", "class")}
+    return Roles(
+        one["anchor"], one["positive"], tuple(query.getlist("negative")), one["score"], one["label"], one["text"],
+        one["class"], query.get("as", "") == "triplets",
+    )  # fmt: skip
+
+
+def roles_in_address(roles: Roles) -> list[tuple[str, str]]:
+    """Names and values for an address."""
+    named = [(role.split("_")[0], column) for role, column in roles.columns.items()]
+    return [*named, ("as", "triplets")] if roles.as_triplets else named
 
 
 def upload_report(report: Any, upload_id: str) -> str:

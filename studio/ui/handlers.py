@@ -72,3 +72,18 @@ def on(
     """
     options = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private", **options}
     return event(guarded(function, len(outputs)), list(inputs), [*outputs, notice], **options)
+
+
+def with_request(method: Callable, inputs: int) -> Callable:
+    """``method(*inputs, request)`` as a function with as many named parameters as Gradio hands over.
+
+    Gradio passes the request by annotation, which a handler that takes all fields of a form as ``*rest`` cannot have.
+    """
+
+    def call(request: gr.Request, *values: Any) -> Any:
+        if len(values) != inputs:
+            raise TypeError(f"expected {inputs} values, got {len(values)}")
+        return method(*values, request)
+
+    call.__name__ = method.__name__
+    return call

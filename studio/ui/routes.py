@@ -20,7 +20,8 @@ from starlette.background import BackgroundTask
 
 from studio.data.export import write_csv
 from studio.errors import AccessError, NotFound, StudioError
-from studio.ui.datainputs import dialect_of, roles_of
+from studio.ui.datainputs import dialect_of
+from studio.ui.dataview import roles_asked
 from studio.ui.handlers import owner_of, report_bug
 from studio.ui.makings import making_status
 from studio.ui.records import run_detail, run_row
@@ -100,12 +101,7 @@ def add_routes(app: FastAPI, studio: Any) -> None:
         """How the file is read and its roles are in the query, as dataview.left_out_link puts them there."""
         asked = request.query_params
         dialect = dialect_of(*(asked.get(name, "") for name in ("encoding", "delimiter", "quote", "header", "sheet")))
-        roles = roles_of(
-            *(asked.get(name, "") for name in ("anchor", "positive")),
-            asked.getlist("negative"),
-            *(asked.get(name, "") for name in ("score", "label")),
-        )
-        rows = studio.datasets.left_out(owner_of(request), upload_id, roles, dialect)
+        rows = studio.datasets.left_out(owner_of(request), upload_id, roles_asked(asked), dialect)
         path = studio.workspace.tmp / f"left-out-{secrets.token_hex(8)}.csv"
         write_csv(path, rows)
         return FileResponse(

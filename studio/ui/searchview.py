@@ -54,7 +54,8 @@ def examples(studio: Any, owner: str, run: Any, corpus: Any, count: int) -> list
     of_anchors = corpus is not None and "anchor texts" in corpus.note
     verdict = studio.runs.verdict(owner, run.id)
     telling = _short(verdict.now_right) if verdict is not None and not of_anchors else []
-    others = _short(rows["positive" if of_anchors else "anchor"].to_pylist())
+    asks = "text" if "text" in rows.column_names else "positive" if of_anchors else "anchor"
+    others = _short(rows[asks].to_pylist())
     return list(dict.fromkeys(telling + others[:: max(1, len(others) // count)]))[:count]
 
 

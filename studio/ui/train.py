@@ -12,7 +12,7 @@ from studio.training.bases import Base, resolve_base
 from studio.training.config import FIELD, LOSS_FIELDS, MODEL_FIELDS, TrainConfig
 from studio.ui import form, html, trainview
 from studio.ui.dataview import dataset_label
-from studio.ui.handlers import any_of, explain, on, owner_of
+from studio.ui.handlers import any_of, explain, on, owner_of, with_request
 from studio.ui.shell import Shell, asked, go, remember
 from studio.ui.theme import markup
 
@@ -222,37 +222,22 @@ class TrainTab:
         inputs = [shell.dataset, *self.fields]
         live = {"trigger_mode": "always_last"}
         on(
-            self.widgets["base_model"].input, _with_request(self.rebase, len(inputs)), inputs,
+            self.widgets["base_model"].input, with_request(self.rebase, len(inputs)), inputs,
             [*(self.widgets[name] for name in (*FOLLOWS_BASE, *OBJECTIVE)), self.why, self.unfit, self.settings, *judged], self.notice, **live,
         )  # fmt: skip
         for name, method in (("loss", self.relearn), ("modifier", self.restack)):
             on(
-                self.widgets[name].input, _with_request(method, len(inputs)), inputs,
+                self.widgets[name].input, with_request(method, len(inputs)), inputs,
                 [*(self.widgets[name] for name in OBJECTIVE), self.why, self.unfit, self.settings, *judged], self.notice, **live,
             )  # fmt: skip
         others = [w.input for name, w in self.widgets.items() if name not in ("base_model", "loss", "modifier")]
-        on(any_of(*others), _with_request(self.reestimate, len(inputs)), inputs, judged, self.notice, **live)
+        on(any_of(*others), with_request(self.reestimate, len(inputs)), inputs, judged, self.notice, **live)
         started = on(
-            self.train.click, _with_request(self.start, len(inputs) + 1), [shell.dataset, self.name, *self.fields],
+            self.train.click, with_request(self.start, len(inputs) + 1), [shell.dataset, self.name, *self.fields],
             [shell.tabs, shell.run, self.name], self.notice, show_progress="minimal", show_progress_on=[self.notice],
         )  # fmt: skip
         remember(started, run=shell.run)
         on(shell.page.load, self.load, [], self.outputs, self.notice)
-
-
-def _with_request(method: Any, inputs: int) -> Any:
-    """``method(*inputs, request)`` as a function with as many named parameters as Gradio hands over.
-
-    Gradio passes the request by annotation, which a method that takes all fields of the form as ``*rest`` cannot have.
-    """
-
-    def call(request: gr.Request, *values: Any) -> Any:
-        if len(values) != inputs:
-            raise TypeError(f"expected {inputs} values, got {len(values)}")
-        return method(*values, request)
-
-    call.__name__ = method.__name__
-    return call
 
 
 def _choosable(losses: "tuple[LossChoice, ...]") -> list[tuple[str, str]]:

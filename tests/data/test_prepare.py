@@ -164,3 +164,14 @@ def test_of_two_hundred_thousand_rows_none_is_lost(wordnet):
     assert len(prepared.data) + sum(map(len, prepared.dropped.values())) == 206_978
     missing = wordnet.data["example"].null_count
     assert len(prepared.dropped["positive is empty"]) == missing > 100_000
+
+
+def test_lists_that_are_spelt_in_a_cell_are_lists(table):
+    columns = {"q": ["one", "two"], "a": ['["a", "b"]', "['c, d', \"e's\"]"], "n": ['["x"]', '["y"]']}
+    made = prepare(table(columns), Roles("q", "a", ("n",)))
+    assert made.data["positive"].to_pylist() == ["a", "b", "c, d", "e's"]
+    assert made.data["negative"].to_pylist() == ["x", "x", "y", "y"]
+    assert made.data["row"].to_pylist() == [2, 2, 3, 3]
+    for cell in ("[sic]", "[1, 2]", "[__import__('os')]"):
+        kept = prepare(table({"q": ["one", "two"], "a": ['["a"]', cell]}), Roles("q", "a"))
+        assert kept.data["positive"].to_pylist() == ['["a"]', cell]

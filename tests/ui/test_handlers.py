@@ -47,8 +47,8 @@ def test_an_upload_is_read_guessed_and_shown(tabs, staged, request_double):
     assert chosen_dataset == ""
     view = dict(zip(map(id, data.upload_outputs), result[7:], strict=False))
     assert "separated by semicolon" in view[id(data.dialect_line)]
-    assert view[id(data.anchor)]["value"] == "question"
-    assert view[id(data.positive)]["value"] == "answer"
+    assert view[id(data.roles.anchor)]["value"] == "question"
+    assert view[id(data.roles.positive)]["value"] == "answer"
     assert "How do I do thing 0?" in view[id(data.rows)]
     assert "Pairs" in view[id(data.format_line)]
 
@@ -71,10 +71,58 @@ def test_a_file_that_cannot_be_read_changes_nothing(tabs, staged, request_double
 def test_the_same_column_for_two_roles_is_refused_in_words(tabs, staged, request_double):
     data = tabs["data"]
     upload_id = data.bring(staged("pairs.csv", PAIRS), request_double)[0]
-    view = data.recheck(upload_id, "", "", "", "", None, "question", "question", [], "", "", request_double)
+    as_read = ("", "", "", "", None)
+    roles = ("2", "question", "question", [], "", "", "", "", False)
+    view = data.recheck(upload_id, *as_read, *roles, request_double)
     shown = dict(zip(map(id, data.upload_outputs), view, strict=True))
     assert "Must be mended" in shown[id(data.report)]
     assert shown[id(data.save)]["interactive"] is False
+
+
+def test_one_text_a_row_can_be_chosen_and_back(tabs, staged, request_double):
+    data, as_read = tabs["data"], ("", "", "", "", None)
+    rows = "".join(f"How do I do thing {i} today?,{'abcdefghijkl'[i % 12]} thing group\n" for i in range(120))
+    upload_id = data.bring(staged("topics.csv", f"question,topic\n{rows}"), request_double)[0]
+    two = ("question", "topic", [], "", "")
+    view = data.recount(upload_id, *as_read, "1", *two, "", "", False, request_double)
+    shown = dict(zip(map(id, data.upload_outputs), view, strict=True))
+    assert (shown[id(data.roles.two)]["visible"], shown[id(data.roles.one)]["visible"]) == (False, True)
+    assert (shown[id(data.roles.text)]["value"], shown[id(data.roles.class_)]["value"]) == ("question", "topic")
+    assert "Texts with classes" in shown[id(data.format_line)]
+    view = data.recheck(upload_id, *as_read, "1", *two, "question", "", False, request_double)
+    shown = dict(zip(map(id, data.upload_outputs), view, strict=True))
+    assert "Plain texts" in shown[id(data.format_line)]
+    view = data.recount(upload_id, *as_read, "2", *("",) * 5, "question", "", False, request_double)
+    shown = dict(zip(map(id, data.upload_outputs), view, strict=True))
+    assert "Pairs" in shown[id(data.format_line)]
+
+
+def test_the_files_of_a_retrieval_set_become_one_upload(tabs, shared_data, request_double, studio):
+    data = tabs["data"]
+    (source,) = (source for source in data.sources if hasattr(source, "files"))
+    files = [str(shared_data / "banking77" / name) for name in ("corpus.csv", "queries_test.csv", "qrels_test.csv")]
+    _, upload_id, *rest = source.bring(data, files, request_double)
+    shown = dict(zip(map(id, data.upload_outputs), rest[6:], strict=False))
+    assert "Retrieval set" in shown[id(data.dialect_line)]
+    assert "77 documents" in shown[id(data.report)]
+    record = data.keep_upload("local", upload_id, "Bank", Roles("query", "document"), None)
+    assert record.info.corpus_rows == 77
+    assert studio.corpora.create_from_dataset("local", record.id).rows == 77
+    with pytest.raises(DataError, match="make no retrieval set"):
+        source.bring(data, files[:2], request_double)
+
+
+def test_labels_can_be_made_triplets(tabs, staged, request_double):
+    data, as_read = tabs["data"], ("", "", "", "", None)
+    rows = "".join(f"text {i // 2},answer {i},{i % 2}\n" for i in range(120))
+    upload_id = data.bring(staged("labelled.csv", f"sentence1,sentence2,label\n{rows}"), request_double)[0]
+    roles = ("sentence1", "sentence2", [], "", "label", "", "")
+    for ticked, format, rows_left in ((True, "Triplets", 60), (False, "Labelled pairs", 120)):
+        view = data.recheck(upload_id, *as_read, "2", *roles, ticked, request_double)
+        shown = dict(zip(map(id, data.upload_outputs), view, strict=True))
+        assert shown[id(data.roles.triplets)] == {"visible": True, "value": ticked, "__type__": "update"}
+        assert format in shown[id(data.format_line)]
+        assert f"of {rows_left:,}" in shown[id(data.where)]
 
 
 @pytest.fixture

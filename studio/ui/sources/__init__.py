@@ -3,10 +3,12 @@
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
+from studio.ui.sources import retrieval
+
 if TYPE_CHECKING:
     from studio.ui.data import DataTab
 
-SOURCES: tuple[ModuleType, ...] = ()
+SOURCES: tuple[ModuleType, ...] = (retrieval,)
 """Each has ``build(shell) -> Source``; in the order in which they stand on the page."""
 
 
