@@ -62,6 +62,18 @@ As = Annotated[
 ]
 
 
+SLOW_BYTES = 20_000_000
+"""Smaller files are read before anybody asks how far it is."""
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help="CSV, TSV, JSON, JSON Lines, Parquet or Excel, or a zip or gzip with one of them, several as one table; or a retrieval "
+        "set (corpus, queries, qrels) as a zip, a folder or several files.",
+    ),
+]
+
+
 def _version(asked: bool) -> None:
     if asked:
         print(f"sentence-studio {__version__}")
@@ -108,14 +120,7 @@ def serve(
 
 @app.command()
 def check(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE",
-            help="CSV, TSV, JSON, JSON Lines, Parquet or Excel, or a zip or gzip with one of them; or a retrieval "
-            "set (corpus, queries, qrels) as a zip, a folder or several files.",
-        ),
-    ],
+    files: Files,
     anchor: Anchor = None,
     positive: Positive = None,
     negative: Negative = None,
@@ -131,7 +136,8 @@ def check(
     from studio.training.estimate import row_lengths
 
     named = _roles(anchor, positive, negative, score, label, text, class_, as_)
-    found = inspect_table(*_read_table(files, named), row_lengths)
+    table, roles = _read_table(files, named)
+    found = inspect_table(table, roles, row_lengths)
     report = found.to_json()
     if as_json:
         _print_json(report)
@@ -171,7 +177,7 @@ def fix(
 
     if out.exists():
         raise DataError(f"{out} is there already.", hint="Choose another name for the mended copy.")
-    prepared = prepare(*_read_table([file], _roles(anchor, positive, negative, score, label, text, class_, as_)))
+    prepared = prepare(*_read_table([str(file)], _roles(anchor, positive, negative, score, label, text, class_, as_)))
     data, history = prepared.data, []
     for code in do:
         data, done = fix_rows(data, prepared.format, code)
@@ -216,10 +222,11 @@ def _option(field: ConfigField) -> Any:
 @_with_settings
 def train(
     data: Annotated[
-        list[Path],
+        list[str],
         typer.Option(
-            help="Table of texts: CSV, TSV, JSON, JSON Lines, Parquet or Excel; or a retrieval set as a zip, a folder, or its files "
-            "one by one."
+            metavar="FILE",
+            help="Table of texts: CSV, TSV, JSON, JSON Lines, Parquet or Excel, given several times they are read as one; or a "
+            "retrieval set as a zip, a folder, or its files one by one.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the run; new or empty.")],
@@ -340,29 +347,47 @@ def _roles(
     return Roles(anchor, positive, tuple(negatives or ()), score, label, text, class_, as_ is not None)
 
 
-def _read_table(files: list[Path], given: "Roles") -> "tuple[Table, Roles]":
-    """The table (or retrieval set) and its roles: those that were named, the others guessed.
+def _read_table(files: list[str], given: "Roles") -> "tuple[Table, Roles]":
+    """The table and its roles: those that were named, the others guessed."""
+    table = _open_table(files)
+    return table, _complete(table, given)
+
+
+def _open_table(files: list[str]) -> "Table":
+    """Several files as one table. Says how far it is where that takes time."""
+    from studio.data.read import read_tables
+    from studio.data.retrieval import read_folder
+
+    if len(files) == 1 and Path(files[0]).is_dir():
+        return read_folder(Path(files[0]))
+    last = time.monotonic()
+
+    def report(done: int, total: int, words: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 2 and total > SLOW_BYTES:
+            last = time.monotonic()
+            _say(f"{words}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+
+    return read_tables([Path(file) for file in files], report=report)
+
+
+def _complete(table: "Table", given: "Roles") -> "Roles":
+    """What was named, and what can be guessed beside it.
 
     Once both anchor and positive are named, or the text, nothing else is guessed: the table is taken for what was said. A
     named negative, score or label replaces every guessed one, for a dataset has one of the three.
     """
-    from studio.data.read import read_table
-    from studio.data.retrieval import read_files, read_folder
     from studio.data.roles import guess_roles
 
-    if len(files) > 1:
-        table = read_files(files)
-    else:
-        table = read_folder(files[0]) if files[0].is_dir() else read_table(files[0])
     if given.text is not None:
-        return table, given
+        return given
     if given.class_ is not None:
-        return table, replace(given, text=_text_beside(table, given.class_))
+        return replace(given, text=_text_beside(table, given.class_))
     if given.anchor is not None and given.positive is not None:
-        return table, given
+        return given
     guess = guess_roles(table, 2 if given.columns or given.as_triplets else None)
     if guess.text is not None:
-        return table, guess
+        return guess
     anchor, positive = given.anchor, given.positive
     extras = replace(given, anchor=None, positive=None)
     named = set(given.columns.values())
@@ -383,7 +408,7 @@ def _read_table(files: list[Path], given: "Roles") -> "tuple[Table, Roles]":
             "Triplets are made of labelled pairs; no column of labels was found.",
             hint="Name it with --label: 1 (entailment) says that two texts belong together, 0 (contradiction) that they do not.",
         )
-    return table, replace(extras, anchor=anchor, positive=positive)
+    return replace(extras, anchor=anchor, positive=positive)
 
 
 def _text_beside(table: "Table", class_: str) -> str | None:

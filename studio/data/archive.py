@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from studio.data.encoding import TABLE_HINT
+from studio.data.way import Way
 from studio.errors import DataError, HostError
 
 MAX_UNPACKED_MB = 2_048
@@ -23,16 +24,20 @@ TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".xl
 PLAIN = (".txt", "")
 """Taken for tables where there is no file of a clearer kind."""
 ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".zst")
+WHOLE_ONLY = (".json", ".parquet", ".xlsx", ".xlsm")
+"""Kinds whose beginning alone says nothing."""
+HEAD_BYTES = 8 << 20
 BLOCK = 1 << 20
 HINT = "Unpack it and upload the table itself."
 
 
 @contextmanager
-def unpacked(path: Path, name: str, member: str | None) -> Iterator[tuple[Path, str, str | None]]:
+def unpacked(path: Path, name: str, member: str | None, way: Way) -> Iterator[tuple[Path, str, str | None]]:
     """The table in an archive as a file of its own, removed afterwards: (path, its name, member where there was a choice).
 
     Args:
         member: the file to take out of a zip that holds several tables; None takes the first.
+        way: of a table of text whose beginning is all that is asked for, no more is unpacked.
 
     Raises:
         DataError: broken or locked archive, no table in it, an archive in the archive, or more than can be unpacked.
@@ -43,7 +48,7 @@ def unpacked(path: Path, name: str, member: str | None) -> Iterator[tuple[Path, 
             inner = inner[:-3] if inner.lower().endswith(".gz") else inner
             target = Path(folder) / ("table" + _suffix(inner))
             with _told("gzip"), gzip.open(path) as source:
-                _copy(source, target, path.stat().st_size)
+                _copy(source, target, path.stat().st_size, _most(inner, way))
             chosen = None
         else:
             with _told("zip"), zipfile.ZipFile(path) as archive:
@@ -58,7 +63,7 @@ def unpacked(path: Path, name: str, member: str | None) -> Iterator[tuple[Path, 
                 if info.flag_bits & 1:
                     raise DataError("The zip archive is locked with a password.", hint=HINT)
                 with archive.open(info) as source:
-                    _copy(source, target, max(info.compress_size, 1))
+                    _copy(source, target, max(info.compress_size, 1), _most(inner, way))
         _refuse_nested(target)
         yield target, PurePosixPath(inner).name, chosen
 
@@ -125,11 +130,29 @@ def _refuse_size(size: int, packed: int) -> None:
         )
 
 
-def _copy(source: BinaryIO, target: Path, packed: int) -> None:
-    """Writes until the end or until it is too much, whichever is first."""
+def unpacked_bytes(path: Path) -> int:
+    """Size of the largest file in an archive, as it states it. Good for a guess only; 0 where it is broken."""
+    try:
+        if is_gzip(path):
+            with path.open("rb") as file:
+                file.seek(-4, 2)
+                return max(int.from_bytes(file.read(), "little"), path.stat().st_size)
+        with zipfile.ZipFile(path) as archive:
+            return max((member.file_size for member in archive.infolist()), default=0)
+    except (OSError, zipfile.BadZipFile):
+        return 0
+
+
+def _most(name: str, way: Way) -> int | None:
+    """Bytes that are enough for the beginning of a table of text."""
+    return None if way.limit is None or _suffix(name) in WHOLE_ONLY else HEAD_BYTES
+
+
+def _copy(source: BinaryIO, target: Path, packed: int, most: int | None = None) -> None:
+    """Writes until the end or until it is too much (or ``most``), whichever is first."""
     size = 0
     with target.open("wb") as out:
-        while block := source.read(BLOCK):
+        while (most is None or size < most) and (block := source.read(BLOCK)):
             size += len(block)
             _refuse_size(size, packed)
             if shutil.disk_usage(target.parent).free < 4 * len(block):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 def cell_text(value: Any) -> str | None:
     """Text of one value; None for nothing: null, NaN, the empty string. Whole numbers have no ``.0``."""
     if isinstance(value, str):
-        return _sound(value) or None
+        return sound(value) or None
     if value is None:
         return None
     if isinstance(value, bool):
@@ -30,20 +31,20 @@ def cell_text(value: Any) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace") or None
     if isinstance(value, dict | list | tuple):
-        return _sound(json.dumps(value, ensure_ascii=False, default=str))
+        return sound(json.dumps(value, ensure_ascii=False, default=str))
     return str(value)
 
 
-def _sound(text: str) -> str:
+def sound(text: str) -> str:
     """Without lone surrogates, which JSON can spell but no file can hold, and without NUL."""
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
 
 
-def column_of(values: Sequence[Any]) -> pa.Array:
-    """A string column; a list<string> column where any value is a list."""
-    if not any(isinstance(value, list | tuple) for value in values):
+def column_of(values: Sequence[Any], listed: bool = False) -> pa.Array:
+    """A string column; a list<string> column where any value is a list, or ``listed``."""
+    if not (listed or any(isinstance(value, list | tuple) for value in values)):
         return pa.array([cell_text(value) for value in values], pa.string())
     lists = []
     for value in values:
@@ -57,7 +58,7 @@ def spelt_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of texts such as ``["one", "two"]`` as the lists that they spell; any other column as it is."""
     if not pa.types.is_string(column.type) or column.null_count == len(column):
         return column
-    if not pc.all(pc.match_substring_regex(column.drop_null(), r"(?s)^\s*\[.*\]\s*$")).as_py():
+    if not all(pc.all(pc.match_substring_regex(part, r"(?s)^\s*\[.*\]\s*$")).as_py() for part in column.chunks):
         return column
     lists = [None if text is None else _spelt_list(text) for text in column.to_pylist()]
     if any(items is False for items in lists):
@@ -75,6 +76,12 @@ def _spelt_list(text: str) -> list[str] | bool:
         if isinstance(items, list) and all(isinstance(item, str) for item in items):
             return items
     return False
+
+
+def as_lists(texts: pa.Array) -> pa.Array:
+    """Each text as a list of it alone; null stays null."""
+    offsets = pa.array(np.arange(len(texts) + 1, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, texts, mask=texts.is_null())
 
 
 def string_column(column: pa.ChunkedArray) -> pa.ChunkedArray:

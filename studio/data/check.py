@@ -1,7 +1,7 @@
 """What is wrong or odd with a table: findings for people, before anything trains."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import pyarrow as pa
 from studio.data import classes, cut, findings, near, personal, wording
 from studio.data.cut import TokenLengths
 from studio.data.prepare import Prepared, prepare
-from studio.data.read import read_table
+from studio.data.read import read_tables
 from studio.data.roles import guess_roles
 from studio.data.rows import MAX_ROWS_NAMED
+from studio.data.spool import release
 from studio.data.table import Dialect, Finding, Roles, Table
 from studio.errors import DataError
 
@@ -46,6 +47,7 @@ class FileReport:
             "columns": list(table.columns),
             "roles": self.roles.columns,
             "format": prepared.format if prepared else None,
+            "files": [asdict(part) for part in table.files],
             "rows": len(table.data),
             "usable_rows": len(prepared.data) if prepared else 0,
             "skipped": len(table.skipped),
@@ -59,14 +61,15 @@ class FileReport:
 
 
 def inspect_file(
-    path: Path,
+    path: Path | Sequence[Path],
     roles: Roles | None = None,
     name: str | None = None,
     dialect: Dialect | None = None,
     measure: Measure | None = None,
 ) -> FileReport:
-    """Read a file, guess roles unless given, prepare and check. Raises DataError only when it cannot be read."""
-    return inspect_table(read_table(path, name=name, dialect=dialect), roles, measure)
+    """Read a file (or several as one), guess roles unless given, prepare and check. Raises DataError only when it cannot be read."""
+    paths = [path] if isinstance(path, Path) else path
+    return inspect_table(read_tables(paths, names=[name] if name else (), dialect=dialect), roles, measure)
 
 
 def inspect_table(table: Table, roles: Roles | None = None, measure: Measure | None = None) -> FileReport:
@@ -81,31 +84,47 @@ def inspect_table(table: Table, roles: Roles | None = None, measure: Measure | N
         code = "no_format" if chosen.format is None else "unusable_column"
         problem = Finding(code, "error", str(error), len(table.data))
         return FileReport(table, chosen, None, sort_findings([problem, *findings.reading(table)]))
-    return FileReport(table, chosen, prepared, check(prepared, table, measure(prepared.data) if measure else None))
+    found = check(prepared, table, measure(prepared.data) if measure else None)
+    if table.partial:
+        # What is wrong with the first rows need not be wrong with all: rows may be in order of their label.
+        found = tuple(
+            replace(finding, severity="warning") if finding.severity == "error" else finding for finding in found
+        )
+    return FileReport(table, chosen, prepared, sort_findings(found))
 
 
-def check(prepared: Prepared, table: Table | None = None, lengths: TokenLengths | None = None) -> tuple[Finding, ...]:
-    """All findings, errors first. ``table``: also say what happened while the file was read; ``lengths``: what is cut off."""
-    found = [*findings.reading(table)] if table is not None else []
-    found += [
-        *findings.dropped(prepared),
-        *findings.size(prepared),
-        *findings.texts(prepared),
-        *findings.repeats(prepared),
-        *near.find(prepared.data),
-        *personal.find(prepared.data),
-        *wording.find_beginnings(prepared.data),
+def check(
+    prepared: Prepared,
+    table: Table | None = None,
+    lengths: TokenLengths | None = None,
+    told: Callable[[str], None] = lambda words: None,
+) -> tuple[Finding, ...]:
+    """All findings, errors first.
+
+    ``table``: also say what happened while the file was read; ``lengths``: what is cut off; ``told``: is called now and then,
+    may raise to stop.
+    """
+    data = prepared.data
+    looks = [
+        findings.reading(table) if table is not None else (),
+        findings.dropped(prepared),
+        findings.size(prepared),
+        findings.texts(prepared),
+        findings.repeats(prepared),
+        near.find(data),
+        personal.find(data),
+        wording.find_beginnings(data),
+        cut.find(lengths, len(data)) if lengths is not None else (),
+        wording.find_swapped(data) if prepared.format == "pair" else (),
+        findings.scores(prepared) if "score" in data.column_names else (),
+        findings.labels(prepared) if "label" in data.column_names else (),
+        classes.find(data) if "class" in data.column_names else (),
     ]
-    if lengths is not None:
-        found += cut.find(lengths, len(prepared.data))
-    if prepared.format == "pair":
-        found += wording.find_swapped(prepared.data)
-    if "score" in prepared.data.column_names:
-        found += findings.scores(prepared)
-    if "label" in prepared.data.column_names:
-        found += findings.labels(prepared)
-    if "class" in prepared.data.column_names:
-        found += classes.find(prepared.data)
+    found = []
+    for look in looks:
+        found += look
+        told("checking the rows")
+        release()  # each look goes through the rows by itself
     found += [Finding("done_to_rows", "info", note) for note in prepared.notes]
     return sort_findings(found)
 

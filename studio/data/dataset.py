@@ -7,6 +7,7 @@ there is one, ``class`` (string, as it is spelt in the file); where a retrieval 
 ``text``, the documents that held-out queries are searched in.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 
 from studio.data.check import Measure, check
 from studio.data.prepare import prepare
+from studio.data.spool import BATCH, IN_MEMORY_BYTES, Spool, batches
 from studio.data.table import Finding, Roles, Table
 from studio.errors import DataError
 from studio.files import read_json, write_json
@@ -53,20 +55,34 @@ def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo, corpus: pa.Arr
     folder.mkdir(parents=True, exist_ok=True)
     if corpus is not None:
         pq.write_table(pa.table({"text": corpus}), folder / "corpus.parquet", compression="zstd")
-    pq.write_table(data, folder / "data.parquet", compression="zstd")
+    with pq.ParquetWriter(folder / "data.parquet", data.schema, compression="zstd") as file:
+        for batch in batches(data):
+            file.write_batch(batch)
     write_json(folder / "dataset.json", asdict(info))
 
 
-def import_dataset(folder: Path, table: Table, roles: Roles, name: str, measure: Measure | None = None) -> DatasetInfo:
+def import_dataset(
+    folder: Path,
+    table: Table,
+    roles: Roles,
+    name: str,
+    measure: Measure | None = None,
+    told: Callable[[str], None] = lambda words: None,
+) -> DatasetInfo:
     """Prepare and check a table and write it as a dataset into ``folder``; nothing is written when it cannot be used.
 
-    ``measure``: counts tokens, so that texts that will be cut off are among the findings.
+    Args:
+        measure: counts tokens, so that texts that will be cut off are among the findings.
+        told: hears what is being done; may raise to stop.
 
     Raises:
         DataError: as :func:`studio.data.prepare.prepare`, or a finding of severity ``error``.
     """
+    told("preparing the rows")
     prepared = prepare(table, roles)
-    findings = check(prepared, table, measure(prepared.data) if measure else None)
+    told("checking the rows")
+    findings = check(prepared, table, measure(prepared.data) if measure else None, told)
+    told("writing the dataset")
     problem = next((finding for finding in findings if finding.severity == "error"), None)
     if problem:
         raise DataError(problem.message)
@@ -106,5 +122,26 @@ def load_corpus(folder: Path) -> pa.ChunkedArray | None:
 
 
 def load_rows(folder: Path) -> pa.Table:
-    """All rows of a dataset, memory-mapped."""
-    return pq.read_table(folder / "data.parquet", memory_map=True)
+    """All rows of a dataset; those of a large one are mapped from disk, not held in memory."""
+    with pq.ParquetFile(folder / "data.parquet") as file:
+        groups = [file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)]
+        if sum(groups) < IN_MEMORY_BYTES:
+            return file.read()
+        spool = Spool()
+        for batch in file.iter_batches(batch_size=BATCH):
+            spool.add(dict(zip(batch.schema.names, batch.columns, strict=True)))
+        return spool.finish()
+
+
+def load_slice(folder: Path, offset: int, limit: int) -> pa.Table:
+    """Some rows of a dataset; no more of the file is read than they need."""
+    with pq.ParquetFile(folder / "data.parquet") as file:
+        start, groups, skipped = 0, [], 0
+        for number in range(file.num_row_groups):
+            rows = file.metadata.row_group(number).num_rows
+            if start + rows > offset and start < offset + limit:
+                groups.append(number)
+            elif not groups:
+                skipped = start + rows
+            start += rows
+        return file.read_row_groups(groups).slice(offset - skipped, limit)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 QUOTES_BROKEN = "its quotes do not match"
 QUOTE_MENDED = "a quote inside a cell was not doubled; it was read as text"
 GLUED_SHARE = 0.8
+MAX_RECORD_LINES = 100_000
+"""A record of more lines has a quote that nothing closes."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,17 @@ class Lines:
         return self
 
     def __next__(self) -> str:
+        if len(self.taken) >= MAX_RECORD_LINES:
+            raise csv.Error("too many lines")
         line = self._back.pop() if self._back else next(self._lines)
         self.taken.append(line)
         self.last = line
         return line
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether lines were given back that are not yet taken again."""
+        return bool(self._back)
 
     def keep(self, used: int) -> None:
         """The first ``used`` of the taken lines made a record; the others are given back."""
@@ -70,10 +79,13 @@ def make_reader(lines: Iterable[str], style: Style):
     )
 
 
-def records(lines: Iterable[str], style: Style, widths: frozenset[int]) -> Iterator[Record]:
-    """All records that are not blank. ``widths``: numbers of cells that a row of this table usually has."""
-    source = Lines(lines)
-    row = 0
+def records(lines: Iterable[str], style: Style, widths: frozenset[int], row: int = 0) -> Iterator[Record]:
+    """All records that are not blank. ``widths``: numbers of cells that a row of this table usually has.
+
+    ``row``: number of the record before these. Nothing is taken from ``lines`` beyond a record that was handed out,
+    except what :class:`Lines` has at hand.
+    """
+    source = lines if isinstance(lines, Lines) else Lines(lines)
     while True:
         try:
             for cells in make_reader(source, style):

@@ -44,26 +44,53 @@ def usual_widths(cells: Counter) -> frozenset[int]:
     return frozenset(n for n, rows in cells.items() if rows >= USUAL_SHARE * cells.total())
 
 
+class Measuring:
+    """Counts while lines come in."""
+
+    def __init__(self, style: Style):
+        self._style = style
+        self._cells: Counter = Counter()
+        self._first = self._trouble = 0
+        self._around = _quoted_cell(style.delimiter) if style.quote is None else None
+
+    def take(self, source: Lines, most: int | None = None) -> bool:
+        """Reads the lines to their end, or until ``most`` records are read and none is at hand; whether more may come."""
+        count = 0
+        while True:
+            try:
+                for row in make_reader(source, self._style):
+                    if row:
+                        self._cells[len(row)] += 1
+                        self._first = self._first or len(row)
+                        self._trouble += _is_misread(row, source.last, self._style, self._around)
+                    source.taken.clear()
+                    count += 1
+                    if most is not None and count >= most and not source.at_hand:
+                        return True
+                return False
+            except csv.Error:
+                self._trouble += 1
+                source.keep(1)
+
+    def add(self, width: int, rows: int, text: bytes) -> None:
+        """``rows`` regular rows of this width, as blocks.py tells them."""
+        self._cells[width] += rows
+        if self._around is not None and b'"' in text:
+            self._trouble += sum(
+                self._around.search(line) is not None for line in text.decode().split("\n") if '"' in line
+            )
+
+    def result(self) -> Measure:
+        usual = usual_widths(self._cells)
+        unusual = sum(rows for n, rows in self._cells.items() if n not in usual)
+        return Measure(self._cells, self._first, self._trouble + unusual)
+
+
 def measure(lines: Iterable[str], style: Style) -> Measure:
     """Reads the whole text once."""
-    source = Lines(lines)
-    cells: Counter = Counter()
-    first = trouble = 0
-    around = _quoted_cell(style.delimiter) if style.quote is None else None
-    while True:
-        try:
-            for row in make_reader(source, style):
-                if row:
-                    cells[len(row)] += 1
-                    first = first or len(row)
-                    trouble += _is_misread(row, source.last, style, around)
-                source.taken.clear()
-            break
-        except csv.Error:
-            trouble += 1
-            source.keep(1)
-    usual = usual_widths(cells)
-    return Measure(cells, first, trouble + sum(rows for n, rows in cells.items() if n not in usual))
+    measuring = Measuring(style)
+    measuring.take(Lines(lines))
+    return measuring.result()
 
 
 def _is_misread(row: list[str], line: str, style: Style, around: re.Pattern | None) -> bool:
@@ -80,14 +107,18 @@ def _quoted_cell(delimiter: str) -> re.Pattern:
     return re.compile(rf'(?:^|{d})"(?:[^"]|"")*"(?={d}|[\r\n]|$)')
 
 
-def guess_style(lines: Sequence[str], delimiter: str) -> tuple[Style, Measure]:
-    """The quote character that leaves the least trouble; double quotes when nothing speaks against them."""
+def guess_style(lines: Iterable[str], delimiter: str) -> tuple[Style, Measure]:
+    """The quote character that leaves the least trouble; double quotes when nothing speaks against them.
+
+    ``lines`` are gone through several times.
+    """
     styles = [Style(delimiter, '"')]
     found = [measure(lines, styles[0])]
     if found[0].trouble:
         others = [Style(delimiter, '"', spaced=True)] if delimiter in (",", ";", "|") else []
         styles += [*others, Style(delimiter, None)]
-    if sum(line.startswith("'") and line.rstrip("\r\n").endswith("'") for line in lines) > 0.5 * len(lines):
+    single = [line.startswith("'") and line.rstrip("\r\n").endswith("'") for line in lines]
+    if sum(single) > 0.5 * len(single):
         styles.insert(0, Style(delimiter, "'"))
         found.insert(0, measure(lines, styles[0]))
     found += [measure(lines, style) for style in styles[len(found) :]]

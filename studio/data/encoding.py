@@ -3,6 +3,7 @@
 import codecs
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from charset_normalizer import from_bytes
@@ -10,6 +11,8 @@ from charset_normalizer import from_bytes
 from studio.errors import DataError
 
 SAMPLE_BYTES = 256 * 1024
+HEAD_CHUNKS = 1
+"""Chunks of four megabytes that a look at the beginning takes in."""
 MAGIC = (
     (b"\x89PNG", "a picture (PNG)"),
     (b"\xff\xd8\xff", "a picture (JPEG)"),
@@ -53,12 +56,10 @@ class Encoding:
     """Python codec name."""
     torn: bool = False
     """The file ends in the middle of a character."""
-    nul: bool = False
-    """The decoded text holds NUL characters, which are to be removed."""
 
 
-def detect_encoding(path: Path, given: str | None = None) -> Encoding:
-    """The encoding of a text file; ``given`` overrides the guess.
+def detect_encoding(path: Path, given: str | None = None, *, head_only: bool = False) -> Encoding:
+    """The encoding of a text file; ``given`` overrides the guess. ``head_only``: some megabytes are looked at, not all.
 
     Raises:
         DataError: the file is empty or binary, or there is no encoding ``given``.
@@ -75,7 +76,8 @@ def detect_encoding(path: Path, given: str | None = None) -> Encoding:
             raise DataError(
                 f"There is no encoding '{given}'.", hint="Common ones are utf-8, cp1252 and utf-16."
             ) from None
-        return _whole(path, "utf-8-sig" if name == "utf-8" and head.startswith(codecs.BOM_UTF8) else name)
+        name = "utf-8-sig" if name == "utf-8" and head.startswith(codecs.BOM_UTF8) else name
+        return Encoding(name, not head_only and _is_torn(path, name))
     for start, what in MAGIC:
         if head.startswith(start):
             raise DataError(f"This file is {what}, not a table.", hint=TABLE_HINT)
@@ -83,12 +85,12 @@ def detect_encoding(path: Path, given: str | None = None) -> Encoding:
     if name is None:
         if _controls(head.decode("latin-1")) > 0.02:
             raise DataError("This is a binary file, not a table of text.", hint=TABLE_HINT)
-        name = "utf-8" if _is_utf8(path) else _eight_bit(head, path)
-    found = _whole(path, name)
+        most = HEAD_CHUNKS if head_only else None
+        name = "utf-8" if _is_utf8(path, most) else _eight_bit(head, path, most)
     sample = head[: len(head) // 4 * 4].decode(name, "replace")
     if _controls(sample) > 0.02:
         raise DataError("This is a binary file, not a table of text.", hint=TABLE_HINT)
-    return found
+    return Encoding(name, not head_only and _is_torn(path, name))
 
 
 def _controls(text: str) -> float:
@@ -118,53 +120,53 @@ def _wide(head: bytes) -> str | None:
     return None
 
 
-def _chunks(path: Path):
+def _chunks(path: Path, most: int | None = None):
     with path.open("rb") as file:
-        while chunk := file.read(1 << 22):
-            yield chunk
+        yield from islice(iter(lambda: file.read(1 << 22), b""), most)
 
 
-def _is_utf8(path: Path) -> bool:
+def _is_utf8(path: Path, most: int | None) -> bool:
     """Strict UTF-8 all through (a torn last character is allowed), or nearly so: some programs cut characters in two."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for chunk in _chunks(path):
-            decoder.decode(chunk)
+        for chunk in _chunks(path, most):
+            if not chunk.isascii() or decoder.getstate()[0]:
+                decoder.decode(chunk)
         return True
     except UnicodeDecodeError:
         pass
     lenient = codecs.getincrementaldecoder("utf-8")("replace")
     wrong = right = 0
-    for chunk in _chunks(path):
+    for chunk in _chunks(path, most):
         text = lenient.decode(chunk)
         wrong += text.count("\ufffd")
         right += len(text) - len(text.encode("ascii", "ignore"))
     return wrong * 50 < right - wrong
 
 
-def _decodes(path: Path, name: str) -> bool:
+def _decodes(path: Path, name: str, most: int | None) -> bool:
     decoder = codecs.getincrementaldecoder(name)()
     try:
-        for chunk in _chunks(path):
+        for chunk in _chunks(path, most):
             decoder.decode(chunk)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _eight_bit(head: bytes, path: Path) -> str:
+def _eight_bit(head: bytes, path: Path, most: int | None) -> str:
     """Encoding of bytes that are neither Unicode nor binary."""
     # Only bytes beyond ASCII tell encodings apart, and they may begin after the head.
     if not any(byte > 127 for byte in head):
-        head = next((chunk for chunk in _chunks(path) if not chunk.isascii()), head)[:SAMPLE_BYTES]
+        head = next((chunk for chunk in _chunks(path, most) if not chunk.isascii()), head)[:SAMPLE_BYTES]
     for name in ("shift_jis", "cp932", "euc_jp"):
-        if _kana(head, name) and _decodes(path, name):
+        if _kana(head, name) and _decodes(path, name, most):
             return name
     fits = {name: _fit(head, name, languages) for name, languages in LETTERS.items()}
     latin = "cp1250" if fits["cp1250"] > fits["cp1252"] + 0.02 else "cp1252"
     best = from_bytes(head).best()
     other = best.encoding if best and fits[latin] < 0.95 and OTHER_SCRIPTS.match(best.encoding) else latin
-    return next((name for name in (other, latin, "cp1252") if _decodes(path, name)), "latin-1")
+    return next((name for name in (other, latin, "cp1252") if _decodes(path, name, most)), "latin-1")
 
 
 def _fit(head: bytes, name: str, languages: tuple[str, ...]) -> float:
@@ -182,10 +184,23 @@ def _kana(head: bytes, name: str) -> bool:
     return kana > 0.25 * len(beyond) and kana >= 4 and lost <= 2
 
 
-def _whole(path: Path, name: str) -> Encoding:
-    """Goes through the whole file once: does it end inside a character, are there NULs?"""
+def _is_torn(path: Path, name: str) -> bool:
+    """Whether the file ends inside a character."""
     decoder = codecs.getincrementaldecoder(name)("replace")
-    nul = False
-    for chunk in _chunks(path):
-        nul = "\0" in decoder.decode(chunk) or nul
-    return Encoding(name, bool(decoder.getstate()[0]), nul)
+    if name in ("utf-8", "utf-8-sig"):
+        with path.open("rb") as file:
+            file.seek(-min(4, path.stat().st_size), 2)
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            decoder.decode(file.read())
+    elif any(_waits(decoder, byte) for byte in range(256)):
+        for chunk in _chunks(path):
+            decoder.decode(chunk)
+    return bool(decoder.getstate()[0])
+
+
+def _waits(decoder: codecs.IncrementalDecoder, byte: int) -> bool:
+    """Whether a character may begin with this byte and go on; it leaves the decoder as it was."""
+    decoder.decode(bytes([byte]))
+    waits = bool(decoder.getstate()[0])
+    decoder.reset()
+    return waits

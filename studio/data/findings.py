@@ -1,17 +1,19 @@
 """The single looks that the data check takes at a table; each yields findings in words for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from studio.data.codes import numbers as text_numbers
 from studio.data.labels import describe_mapping
 from studio.data.prepare import DUPLICATE, NEUTRAL, REASONS, UNPAIRED, Prepared
 from studio.data.roles import describe
 from studio.data.rows import count, finding, plain_mask, text_columns, where
-from studio.data.table import CUT_OFF, Finding, RowNote, Table
+from studio.data.spool import batches
+from studio.data.table import CUT_OFF, Finding, Notes, RowNote, Table
 
 MIN_ROWS, FEW_ROWS, USUAL_BATCH = 4, 50, 32
 SHORT_CHARACTERS, LONG_CHARACTERS = 3, 2_000
@@ -30,6 +32,16 @@ def reading(table: Table) -> Iterable[Finding]:
             "one_of_several_tables",
             "info",
             f"The archive holds several tables; '{dialect.sheet}' was read. Choose another one as the sheet.",
+            len(table.data),
+        )
+    if table.files:
+        told = [f"{part.name} ({part.rows:,} rows)" for part in table.files[:1]]
+        told += [f"{p.name} ({p.rows:,} rows, numbered from {p.behind + 1:,} on)" for p in table.files[1:6]]
+        more = f" and {len(table.files) - 6} more" if len(table.files) > 6 else ""
+        yield Finding(
+            "several_files",
+            "info",
+            f"{len(table.files)} tables were put together: {', '.join(told)}{more}.",
             len(table.data),
         )
     torn = [note.row for note in table.skipped if note.message == CUT_OFF]
@@ -61,8 +73,8 @@ def reading(table: Table) -> Iterable[Finding]:
         )
 
 
-def _numbers(notes: Iterable[RowNote]) -> list[int]:
-    return [note.row for note in notes]
+def _numbers(notes: Sequence[RowNote]) -> Sequence[int] | np.ndarray:
+    return notes.rows if isinstance(notes, Notes) else [note.row for note in notes]
 
 
 def dropped(prepared: Prepared) -> Iterable[Finding]:
@@ -183,7 +195,13 @@ def texts(prepared: Prepared) -> Iterable[Finding]:
 
 def same_text(data: pa.Table, one: str, other: str) -> np.ndarray:
     """Mask of the rows in which two columns hold the same text; upper and lower case do not count."""
-    return plain_mask(pc.equal(pc.utf8_lower(data[one]), pc.utf8_lower(data[other])))
+    pairs = data.select([one, other])
+    same = [plain_mask(pc.equal(pc.utf8_lower(a), pc.utf8_lower(b))) for a, b in map(_columns, batches(pairs))]
+    return np.concatenate([np.zeros(0, bool), *same])
+
+
+def _columns(batch: pa.RecordBatch) -> list[pa.Array]:
+    return batch.columns
 
 
 def repeats(prepared: Prepared) -> Iterable[Finding]:
@@ -213,8 +231,8 @@ def repeats(prepared: Prepared) -> Iterable[Finding]:
     if prepared.format not in ("pair", "triplet"):
         return
     for role, other in (("anchor", "positive"), ("positive", "anchor")):
-        counts = pc.value_counts(data[role])
-        numbers = counts.field("counts").to_numpy(zero_copy_only=False)
+        code = text_numbers(data[role])
+        numbers = np.bincount(code)
         if len(numbers) == 1 and len(data) > 1:
             yield Finding(
                 f"one_{role}_only",
@@ -233,21 +251,19 @@ def repeats(prepared: Prepared) -> Iterable[Finding]:
                 len(data),
             )
         if (numbers > 1).any():
-            repeated = counts.field("values").filter(pa.array(numbers > 1))
             yield finding(
                 f"repeated_{role}s",
                 "info",
                 f"{count(int((numbers > 1).sum()), role + ' stands', role + 's stand')} in several rows "
                 f"({int(numbers[numbers > 1].sum()):,} rows, {len(numbers):,} different {role}s in all). In one batch they would be "
                 f"taken as wrong {other}s for each other, so they are kept out of one batch automatically.",
-                where(data, pc.is_in(data[role], value_set=repeated)),
+                where(data, numbers[code] > 1),
             )
 
 
 def pair_numbers(data: pa.Table) -> np.ndarray:
     """One number a row: equal where the two texts are, in either order and in any case."""
-    texts = pa.chunked_array([*pc.utf8_lower(data["anchor"]).chunks, *pc.utf8_lower(data["positive"]).chunks])
-    code = texts.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    code = text_numbers(pa.chunked_array([*data["anchor"].chunks, *data["positive"].chunks]), pc.utf8_lower)
     one, other = code[: len(data)], code[len(data) :]
     key = np.minimum(one, other) * (int(code.max(initial=0)) + 1) + np.maximum(one, other)
     return np.unique(key, return_inverse=True)[1]

@@ -23,6 +23,8 @@ ESTIMATE = 0.6
 SAME_SCORE = 0.25
 MAX_ROWS = 250_000
 """Rows that are compared, from the first on: about ten seconds."""
+MAX_BYTES = 20_000_000
+"""Of the texts of these rows: comparing takes some 20 times as much memory."""
 SEVERAL = 0.05
 """Share of the rows from which near duplicates are a warning."""
 NOT_A_WORD = r"[^\pL\pN\pM]+"
@@ -53,9 +55,10 @@ def near_duplicates(data: pa.Table) -> np.ndarray:
     """Mask of the rows that nearly repeat an earlier row that is not itself such a row.
 
     Each text must be near its counterpart, with the same numbers in it; labels and classes must be equal, scores close. Some seconds
-    for 100,000 rows; rows beyond the first 250,000 are not looked at.
+    for 100,000 rows; no more than :func:`compared` are looked at.
     """
-    columns = [_words(data[name].slice(0, MAX_ROWS)) for name in text_columns(data)]
+    most = compared(data)
+    columns = [_words(data[name].slice(0, most)) for name in text_columns(data)]
     repeats = np.zeros(len(data), dtype=bool)
     value = next((data[name].to_numpy() for name in ("label", "score") if name in data.column_names), None)
     if "class" in data.column_names:
@@ -69,10 +72,17 @@ def near_duplicates(data: pa.Table) -> np.ndarray:
     return repeats
 
 
+def compared(data: pa.Table) -> int:
+    """How many rows are looked at, from the first on."""
+    lengths = [pc.binary_length(data[name].slice(0, MAX_ROWS)).to_numpy() for name in text_columns(data)]
+    return int(np.searchsorted(np.cumsum(sum(lengths)), MAX_BYTES, side="right")) if lengths else 0
+
+
 def find(data: pa.Table) -> Iterable[Finding]:
     """At most one finding."""
     rows = where(data, near_duplicates(data))
-    among = f"Among the first {MAX_ROWS:,} rows " if len(data) > MAX_ROWS else ""
+    most = compared(data)
+    among = f"Among the first {most:,} rows " if most < len(data) else ""
     if len(rows):
         yield finding(
             "near_duplicates",

@@ -1,14 +1,18 @@
 """From a table and its roles to the rows that training sees, with a reason for every row left out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.data.cells import spelt_lists
+from studio.data.codes import numbers, row_numbers
 from studio.data.labels import NUMBER, Labels, read_labels, refuse
-from studio.data.table import Roles, RowNote, Table
+from studio.data.spool import kept, spooled
+from studio.data.table import Notes, Roles, RowNote, Table
 from studio.data.triplets import make_triplets
 from studio.errors import DataError
 
@@ -41,7 +45,7 @@ class Prepared:
 
     data: pa.Table
     format: str
-    dropped: dict[str, tuple[RowNote, ...]]
+    dropped: dict[str, Sequence[RowNote]]
     """Reason -> rows left out."""
     score_scale: tuple[float, float] | None = None
     """Lowest and highest value of the scale that scores were normalised from."""
@@ -69,7 +73,7 @@ def prepare(table: Table, roles: Roles) -> Prepared:
     source = _one_positive_a_row(source, roles, notes)
     rows = source["\0row"].combine_chunks()
 
-    columns: dict[str, pa.Array] = {}
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {}
     for role in ("anchor", "positive", "text"):
         if role in chosen:
             columns[role] = _texts(source[chosen[role]], role, chosen[role])
@@ -104,7 +108,7 @@ def prepare(table: Table, roles: Roles) -> Prepared:
     keep = reason == ""
     if divided:
         columns[PART] = source[PART].combine_chunks()
-    data = pa.table({**columns, "row": rows}).filter(pa.array(keep)).combine_chunks()
+    data = kept(pa.table({**columns, "row": rows}), keep)
     if roles.as_triplets and roles.label:
         made = make_triplets(data)
         reason[np.flatnonzero(keep)[~made.used]] = UNPAIRED
@@ -201,19 +205,22 @@ def _one_positive_a_row(source: pa.Table, roles: Roles, notes: list[str]) -> pa.
     return source.set_column(source.column_names.index(roles.positive), roles.positive, texts)
 
 
-def _texts(column: pa.ChunkedArray | pa.Array, role: str, name: str) -> pa.Array:
+def _texts(column: pa.ChunkedArray | pa.Array, role: str, name: str) -> pa.ChunkedArray:
     """Stripped texts; empty ones are null."""
     if pa.types.is_list(column.type):
         raise DataError(
             f"The column '{name}' ({role}) holds lists of texts.", hint="Choose a column with one text a row."
         )
-    texts = pc.utf8_trim_whitespace(column)
-    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    return spooled(map(_trimmed, column.chunks if isinstance(column, pa.ChunkedArray) else [column]))
 
 
-def _negatives(source: pa.Table, roles: Roles, notes: list[str]) -> dict[str, pa.Array]:
-    found: list[pa.Array] = []
+def _trimmed(texts: pa.Array) -> pa.Array:
+    texts = pc.utf8_trim_whitespace(texts)
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+
+
+def _negatives(source: pa.Table, roles: Roles, notes: list[str]) -> dict[str, Any]:
+    found: list[pa.Array | pa.ChunkedArray] = []
     for name in roles.negatives:
         column = source[name]
         found += (
@@ -241,7 +248,7 @@ def _from_lists(column: pa.ChunkedArray, name: str, notes: list[str]) -> list[pa
 
 def _present(column: pa.ChunkedArray, role: str, name: str, nothing: tuple[str, ...] = MISSING) -> pa.Array:
     """Trimmed; null where there is nothing."""
-    texts = _texts(column, role, name)
+    texts = _texts(column, role, name).combine_chunks()
     missing = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(nothing))
     return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
 
@@ -271,29 +278,22 @@ def score_scale(low: float, high: float) -> tuple[float, float]:
     return (float(low), float(high))
 
 
-def _first_equal(columns: dict[str, pa.Array], among: np.ndarray) -> np.ndarray:
+def _first_equal(columns: dict[str, Any], among: np.ndarray) -> np.ndarray:
     """For each row the position of an earlier row that is equal in every column, -1 when there is none."""
-    total = len(next(iter(columns.values())))
-    code = np.zeros(len(among), dtype=np.int64)
-    for values in columns.values():
-        part = values.take(pa.array(among)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-        # Codes stay below the number of rows squared, so that they never overflow.
-        code = np.unique(code * (int(part.max(initial=0)) + 1) + part, return_inverse=True)[1]
-    _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
-    equal = np.full(total, -1, dtype=np.int64)
+    parts = [numbers(values) for values in columns.values()]
+    _, first, inverse = np.unique(row_numbers([part[among] for part in parts]), return_index=True, return_inverse=True)
+    equal = np.full(len(parts[0]), -1, dtype=np.int64)
     again = first[inverse] != np.arange(len(among))
     equal[among[again]] = among[first[inverse[again]]]
     return equal
 
 
-def _notes(reason: np.ndarray, rows: pa.Array, first: np.ndarray) -> dict[str, tuple[RowNote, ...]]:
+def _notes(reason: np.ndarray, rows: pa.Array, first: np.ndarray) -> dict[str, Sequence[RowNote]]:
     numbers = rows.to_numpy()
-    dropped = {}
+    dropped: dict[str, Sequence[RowNote]] = {}
     for why in (*dict.fromkeys(REASONS.values()), NEUTRAL, UNPAIRED, DUPLICATE):
         at = np.flatnonzero(reason == why)
         if len(at):
-            dropped[why] = tuple(
-                RowNote(int(numbers[i]), f"the same as row {numbers[first[i]]}" if why == DUPLICATE else why)
-                for i in at
-            )
+            same = numbers[first[at]] if why == DUPLICATE else None
+            dropped[why] = Notes(numbers[at], why if same is None else "the same as row {}", same)
     return dropped

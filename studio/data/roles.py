@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from studio.data.codes import picked
 from studio.data.labels import NUMBER, says_a_label
 from studio.data.prepare import score_scale
 from studio.data.table import Roles, Table
@@ -119,10 +120,10 @@ def describe(name: str, column: pa.ChunkedArray) -> Column:
     filled = 1 - column.null_count / max(rows, 1)
     if pa.types.is_list(column.type):
         return Column(name, filled, "lists" if filled else "empty", 0.0, 0.0, 0.0)
-    present = column.drop_null()
+    present = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
     if len(present) > SAMPLE_ROWS:
-        present = present.take(pa.array(np.linspace(0, len(present) - 1, SAMPLE_ROWS).astype(np.int64)))
-    texts = pc.utf8_trim_whitespace(present)
+        present = present[np.linspace(0, len(present) - 1, SAMPLE_ROWS).astype(np.int64)]
+    texts = pc.utf8_trim_whitespace(picked(column, present))
     texts = texts.filter(pc.not_equal(texts, ""))
     count = len(texts)
     if not count:

@@ -12,8 +12,8 @@ MAX_ROWS_NAMED = 100
 
 def finding(code: str, severity: str, message: str, rows: Sequence[int] | np.ndarray) -> Finding:
     """A finding about ``rows``, which are row numbers of the file."""
-    named = tuple(sorted(int(row) for row in rows)[:MAX_ROWS_NAMED])
-    return Finding(code, severity, message, len(rows), named)
+    named = np.sort(np.asarray(rows, dtype=np.int64))[:MAX_ROWS_NAMED]
+    return Finding(code, severity, message, len(rows), tuple(named.tolist()))
 
 
 def count(rows: int, one: str = "row", many: str = "rows") -> str:

@@ -1,7 +1,9 @@
 """A table as it was read, with what had to be repaired or skipped."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 
@@ -35,6 +37,23 @@ class RowNote:
     message: str
 
 
+class Notes(Sequence[RowNote]):
+    """Any number of notes that say the same; those of a million rows take a few megabytes."""
+
+    def __init__(self, rows: np.ndarray, message: str, others: np.ndarray | None = None):
+        """``others``: for each row the number that stands in ``message`` as ``{}``."""
+        self.rows, self._message, self._others = rows, message, others
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, at):
+        if isinstance(at, slice):
+            return [self[i] for i in range(*at.indices(len(self)))]
+        message = self._message if self._others is None else self._message.format(self._others[at])
+        return RowNote(int(self.rows[at]), message)
+
+
 @dataclass(frozen=True)
 class RetrievalSet:
     """What a retrieval set holds besides its pairs; see retrieval.py."""
@@ -58,10 +77,24 @@ class Table:
     repaired: tuple[RowNote, ...] = ()
     retrieval: RetrievalSet | None = None
     """None: a table of its own. Else its columns are query, document and, where the set divides them, part."""
+    partial: bool = False
+    """Only the first rows of the file were read."""
+    files: "tuple[FilePart, ...]" = ()
+    """Where rows came from, when several tables were put together."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(self.data.column_names)
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """One of several tables that were put together."""
+
+    name: str
+    behind: int
+    """What was added to its row numbers."""
+    rows: int
 
 
 @dataclass(frozen=True)

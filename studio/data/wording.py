@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from studio.data.codes import numbers, picked
 from studio.data.rows import finding, text_columns, where
 from studio.data.table import Finding
 
@@ -22,7 +23,7 @@ LONGER = 4.0
 
 def common_beginning(texts: pa.ChunkedArray) -> str:
     """Whole words, with the white space behind them, that at least nine of ten texts begin with; ``""`` for none."""
-    sample = texts.take(np.linspace(0, len(texts) - 1, min(len(texts), SAMPLE)).astype(np.int64)).to_pylist()
+    sample = picked(texts, np.linspace(0, len(texts) - 1, min(len(texts), SAMPLE)).astype(np.int64)).to_pylist()
     if len(set(sample)) < MIN_DIFFERENT:
         return ""
     prefix = ""
@@ -69,7 +70,7 @@ def look_swapped(data: pa.Table) -> str:
     asked = [pc.mean(pc.cast(pc.match_substring_regex(data[n], r"[?？؟]\s*$"), pa.float64())).as_py() for n in _PAIR]
     if asked[1] > 0.5 and asked[0] < 0.1:
         return f"{asked[1]:.0%} of the positives end with a question mark, {asked[0]:.0%} of the anchors do"
-    different = [pc.count_distinct(data[name]).as_py() for name in _PAIR]
+    different = [int(numbers(data[name]).max(initial=-1)) + 1 for name in _PAIR]
     length = [pc.approximate_median(pc.cast(pc.utf8_length(data[name]), pa.float64())).as_py() for name in _PAIR]
     if length[0] > LONGER * length[1] and length[0] > 100 and min(different) > 0.5 * len(data):
         return f"half of the anchors have more than {length[0]:,.0f} characters, half of the positives fewer than {length[1]:,.0f}"

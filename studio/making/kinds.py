@@ -14,7 +14,9 @@ A function that writes a dataset writes it into ``dataset`` in its folder, whole
 after its process was killed, and finds then what it left in the folder.
 """
 
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "import": "studio.making.importing:make",
+}
 """Kind -> ``module:function``, a :data:`Make`."""
 
 

@@ -3,13 +3,13 @@
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from studio.data.dataset import DatasetInfo, load_info, load_rows
+from studio.data.dataset import DatasetInfo, load_info, load_slice
 from studio.data.table import Dialect, Roles, Table
 from studio.errors import DataError, HostError, NotFound
 from studio.runs.cache import Recent
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from studio.data.check import FileReport
 
 KEPT_TABLES = 4
-"""Parsed tables kept in memory, of uploads and of datasets each."""
+"""Parsed tables of uploads that are kept in memory."""
+MORE = "more"
+"""Folder in an upload's for the files that came with the first one."""
 MAX_ROWS_AT_ONCE = 10_000
 _VERSION = re.compile(r" \(version \d+\)$")
 
@@ -35,15 +37,17 @@ class Datasets:
         self._workspace = workspace
         self._max_upload_mb = max_upload_mb
         self._tables: Recent[tuple[str, Dialect | None], Table] = Recent(KEPT_TABLES)
-        self._rows: Recent[str, pa.Table] = Recent(KEPT_TABLES)
+        self._sheets: Recent[str, list[tuple[str, str]]] = Recent(100)
         self._infos: Recent[str, DatasetInfo] = Recent(1000)
 
     # uploads
 
-    def stage(self, owner: str, path: Path, file_name: str) -> UploadRecord:
+    def stage(self, owner: str, path: Path, file_name: str, more: Sequence[tuple[Path, str]] = ()) -> UploadRecord:
         """Take in a file. The one given stays, unless it lies in the workspace's tmp: then it is moved.
 
         What the page took in is reached by its path alone, whoever names it; staged, it is its owner's.
+
+        ``more``: further files and their names, to be read as one table with the first.
 
         Raises:
             DataError: too large, or not a file.
@@ -71,16 +75,41 @@ class Datasets:
         except OSError as error:
             remove(folder)
             raise HostError(f"The file could not be stored: {error.strerror}.") from error
-        return self._upload(self._store.add(UPLOADS, id=id, owner=owner, file_name=name, created=time.time()))
+        record = self._upload(self._store.add(UPLOADS, id=id, owner=owner, file_name=name, created=time.time()))
+        for number, (other, other_name) in enumerate(more):
+            part = self.stage(owner, other, other_name)
+            place = folder / MORE / f"{number:04}"
+            place.mkdir(parents=True)
+            part.path.rename(place / part.file_name)
+            self._store.remove(UPLOADS, owner, part.id)
+            remove(part.path.parent)
+        return self.upload(owner, id) if more else record
 
     def table(self, owner: str, upload_id: str, dialect: Dialect | None = None) -> Table:
-        """The upload as a table. Raises DataError when it cannot be read."""
-        from studio.data.read import read_table
+        """The upload as a table, of a large one the first rows. Raises DataError when it cannot be read."""
+        from studio.data.read import FIRST_ROWS, is_large, read_tables
 
         upload = self.upload(owner, upload_id)
-        return self._tables.get(
-            (upload.id, dialect), lambda: read_table(upload.path, name=upload.file_name, dialect=dialect)
-        )
+
+        def read() -> Table:
+            limit = FIRST_ROWS if is_large(upload.paths) else None
+            names = [path.name for path in upload.paths]
+            return read_tables(upload.paths, names=names, dialect=dialect, limit=limit)
+
+        return self._tables.get((upload.id, dialect), read)
+
+    def sheets(self, owner: str, upload_id: str) -> list[tuple[str, str]]:
+        """(words, value of ``Dialect.sheet``) of the sheets of a workbook, or the tables of an archive, that can be chosen."""
+        from studio.data.read import agreeing, sheet_names
+        from studio.data.several import ALL, ALL_WORDS
+
+        upload = self.upload(owner, upload_id)
+
+        def look() -> list[tuple[str, str]]:
+            names = sheet_names(upload.path)
+            return [(name, name) for name in names] + ([(ALL_WORDS, ALL)] if agreeing(upload.path, names) else [])
+
+        return self._sheets.get(upload.id, look)
 
     def report(
         self, owner: str, upload_id: str, roles: Roles | None = None, dialect: Dialect | None = None
@@ -114,8 +143,16 @@ class Datasets:
     def create(
         self, owner: str, upload_id: str, roles: Roles, name: str, dialect: Dialect | None = None
     ) -> DatasetRecord:
-        """Make a dataset of an upload. Raises DataError; nothing is left of a dataset that could not be made."""
+        """Make a dataset of an upload. Raises DataError; nothing is left of a dataset that could not be made.
+
+        Large uploads are imported in the background: see imports.py.
+        """
+        from studio.data.read import read_tables
+
         table = self.table(owner, upload_id, dialect)
+        if table.partial:
+            paths = self.upload(owner, upload_id).paths
+            table = read_tables(paths, names=[path.name for path in paths], dialect=dialect)
         return self._import(owner, table, roles, display_name(name, Path(table.name).stem))
 
     def create_sample(self, owner: str, sample_id: str) -> DatasetRecord:
@@ -137,8 +174,7 @@ class Datasets:
     def rows(self, owner: str, dataset_id: str, offset: int, limit: int) -> pa.Table:
         """At most ``limit`` (and MAX_ROWS_AT_ONCE) rows from ``offset`` on, as training will see them."""
         record = self.get(owner, dataset_id)
-        table = self._rows.get(record.id, lambda: load_rows(record.folder))
-        return table.slice(max(0, offset), max(0, min(limit, MAX_ROWS_AT_ONCE)))
+        return load_slice(record.folder, max(0, offset), max(0, min(limit, MAX_ROWS_AT_ONCE)))
 
     def fix(self, owner: str, dataset_id: str, code: str) -> DatasetRecord:
         """A new dataset with the rows mended that findings of ``code`` are about (see data/fix.py); this one stays.
@@ -159,7 +195,6 @@ class Datasets:
         self.get(owner, dataset_id)
         if self._store.remove(DATASETS, owner, dataset_id):
             self._workspace.discard(self._workspace.datasets / dataset_id)
-            self._rows.forget(lambda id: id == dataset_id)
 
     def _import(self, owner: str, table: Table, roles: Roles, name: str) -> DatasetRecord:
         from studio.data.dataset import import_dataset
@@ -188,5 +223,8 @@ class Datasets:
         return DatasetRecord(row["id"], row["owner"], row["name"], info, folder, when(row["created"]))
 
     def _upload(self, row: Row) -> UploadRecord:
-        path = self._workspace.uploads / row["id"] / row["file_name"]
-        return UploadRecord(row["id"], row["owner"], row["file_name"], path, when(row["created"]))
+        folder = self._workspace.uploads / row["id"]
+        more = tuple(sorted((folder / MORE).glob("*/*")))
+        return UploadRecord(
+            row["id"], row["owner"], row["file_name"], folder / row["file_name"], when(row["created"]), more
+        )

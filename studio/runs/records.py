@@ -23,6 +23,12 @@ class UploadRecord:
     """As the person named it, without folders and without characters that a file system may stumble over."""
     path: Path
     created: datetime
+    more: tuple[Path, ...] = ()
+    """Further files that were brought at the same time, to be read as one table with the first."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return self.path, *self.more
 
 
 @dataclass(frozen=True)

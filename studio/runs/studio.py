@@ -10,6 +10,7 @@ from studio.runs.datasets import Datasets
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
 from studio.runs.feed import Feeds
+from studio.runs.imports import Imports
 from studio.runs.indexes import Indexes
 from studio.runs.makings import Makings
 from studio.runs.queue import IndexLane, MakingLane, TrainingLane
@@ -38,6 +39,7 @@ class Studio:
                   create_sample(owner, sample_id) -> DatasetRecord
                   list(owner) -> list[DatasetRecord]; get(owner, dataset_id); delete(owner, dataset_id)
                   rows(owner, dataset_id, offset, limit) -> pa.Table
+        imports   begin(owner, upload_id, roles, name, dialect=None) -> MakingRecord; running(owner) -> MakingRecord | None
         runs      create(owner, dataset_id, config, name="") -> RunRecord
                   list(owner) -> list[RunRecord], newest first; get(owner, run_id); delete(owner, run_id)
                   feed(owner, run_id, since=0) -> dict (see feed.py); log(owner, run_id, lines=200) -> str
@@ -108,6 +110,7 @@ class Studio:
         )  # fmt: skip
         self.exports = Exports(workspace, self.runs)
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
+        self.imports = Imports(self.datasets, self.makings)
         self.supervisor.start()
 
     def announce(self, address: str) -> None:

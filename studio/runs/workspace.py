@@ -13,6 +13,8 @@ from studio.files import read_json, write_json
 
 STALE_S = 24 * 3600
 """Uploads and temporary files older than this are swept."""
+BROKEN_OFF_S = 600
+"""An upload that has not grown for so long is one that was broken off."""
 SPARE_MB = 200
 """Room that is always left on the disk."""
 
@@ -83,6 +85,10 @@ class Workspace:
         for path in (*self.tmp.iterdir(), *self.page_tmp.iterdir()):
             if path != self.page_tmp and path.lstat().st_mtime < before:
                 remove(path)
+        # Whatever arrived whole lies in a folder; a file is an upload that goes on, or one that was broken off.
+        for path in self.page_tmp.glob("tmp*"):
+            if path.is_file() and path.stat().st_mtime < time.time() - BROKEN_OFF_S:
+                path.unlink(missing_ok=True)
 
     def discard(self, path: Path) -> None:
         """Remove a folder: it is gone under its name at once, even when the process dies meanwhile."""

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from studio.catalog.losses import LOSS, MODIFIER
 from studio.catalog.models import DEFAULT_MODEL
+from studio.data.codes import picked_rows
 from studio.data.cut import TokenLengths
 from studio.data.dataset import DatasetInfo
 from studio.data.rows import text_columns
@@ -159,7 +160,7 @@ def _sample(data: pa.Table) -> pa.Table:
     """At most SAMPLE_ROWS rows, in their order."""
     if len(data) <= SAMPLE_ROWS:
         return data
-    return data.take(np.sort(np.random.default_rng(0).choice(len(data), SAMPLE_ROWS, replace=False)))
+    return picked_rows(data, np.sort(np.random.default_rng(0).choice(len(data), SAMPLE_ROWS, replace=False)))
 
 
 def _lengths_by_column(tokenizer: Path, data: pa.Table) -> dict[str, np.ndarray]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from studio.data.read import sheet_names
 from studio.data.roles import guess_roles
 from studio.data.table import Dialect, Roles
 from studio.errors import DataError
+from studio.runs.records import MakingRecord
 from studio.ui import dataview, fixes, html, roleform
 from studio.ui.datainputs import (
     AUTO,
@@ -23,6 +23,7 @@ from studio.ui.datainputs import (
     override_widget,
 )
 from studio.ui.handlers import any_of, on, owner_of, with_request
+from studio.ui.makings import progress_line
 from studio.ui.shell import Shell, asked, go, remember
 from studio.ui.sources import SOURCES, Source
 from studio.ui.theme import markup
@@ -72,6 +73,8 @@ class DataTab:
     really: gr.Button
     keep: gr.Button
     empty: gr.HTML
+    importing: gr.HTML
+    """Progress of a large upload that becomes a dataset in the background."""
     notice: gr.HTML
 
     @property
@@ -216,11 +219,11 @@ class DataTab:
 
     # An upload that is not kept yet
 
-    def bring(self, path: str, request: gr.Request) -> tuple[Any, ...]:
-        """A file arrived: take it in, guess everything, show it."""
+    def bring(self, paths: list[str] | str, request: gr.Request) -> tuple[Any, ...]:
+        """Files arrived: take them in, guess everything, show them as one table."""
         owner = owner_of(request)
-        name = Path(path).name
-        upload = self.shell.studio.datasets.stage(owner, Path(path), name)
+        first, *more = ((path, path.name) for path in map(Path, [paths] if isinstance(paths, str) else paths))
+        upload = self.shell.studio.datasets.stage(owner, *first, more)
         view = self._upload_view(owner, upload.id, None, None)
         fresh = (gr.update(value=AUTO),) * 4
         title = Path(upload.file_name).stem.replace("_", " ")
@@ -257,7 +260,7 @@ class DataTab:
         data = None if report.prepared is None else report.prepared.data
         total = 0 if data is None else len(data)
         sheet = report.table.dialect.sheet
-        sheets = sheet_names(self.shell.studio.datasets.upload(owner, upload_id).path) if sheet else []
+        sheets = self.shell.studio.datasets.sheets(owner, upload_id) if sheet else []
         return (
             dataview.dialect_line(report),
             gr.update(visible=sheet is not None, choices=sheets, value=sheet),
@@ -269,11 +272,13 @@ class DataTab:
         )
 
     def keep_upload(self, owner: str, upload_id: str, name: str, roles: Roles, dialect: Dialect | None) -> Any:
-        """Make the upload a dataset; returns its record."""
+        """Make the upload a dataset; returns its record, or of a large one the record of the making."""
         if not upload_id:
             raise DataError("There is no table to save.", hint="Upload one first.")
         if not name.strip():
             raise DataError("The dataset has no name.", hint="Give it one that you will know again.")
+        if self.shell.studio.imports.takes_time(owner, upload_id):
+            return self.shell.studio.imports.begin(owner, upload_id, roles, name.strip(), dialect)
         return self.shell.studio.datasets.create(owner, upload_id, roles, name.strip(), dialect)
 
     def nothing(self, request: gr.Request) -> tuple[Any, ...]:
@@ -285,7 +290,15 @@ class DataTab:
 
     def load(self, request: gr.Request) -> tuple[Any, ...]:
         dataset_id = asked(request, "dataset")
-        return dataset_id, *self.show(dataset_id, request)
+        running = self.shell.studio.imports.running(owner_of(request))
+        return dataset_id, *self.show(dataset_id, request), running.id if running else ""
+
+    def imported(self, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+        """An import has ended: its dataset is shown, or the upload stays as it was, to be saved once more."""
+        making = self.shell.studio.makings.get(owner_of(request), str(event.making))
+        if not making.made_dataset_id:
+            return *(gr.skip() for _ in self.arrival), gr.skip(), gr.update(interactive=True)
+        return *self.arrive(making.made_dataset_id, request), "", gr.update(interactive=True)
 
     def wire(self, train: TrainTab) -> None:
         shell = self.shell
@@ -317,15 +330,19 @@ class DataTab:
             *form, request = rest
             dialect, roles, _ = self._read(*form)
             record = self.keep_upload(owner_of(request), upload_id, name, roles, dialect)
+            if isinstance(record, MakingRecord):
+                unchanged = (gr.skip(),) * (len(saved) - 2)
+                return *unchanged, record.id, gr.update(interactive=False)
             shown = self.show(record.id, request)
-            return go("train"), record.id, "", None, *shown, *train.show(record.id, request)
+            train_shown = train.show(record.id, request)
+            return go("train"), record.id, "", None, *shown, *train_shown, "", gr.update(interactive=True)
 
         def proceed(dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
             return go("train"), *train.show(dataset_id, request)
 
+        saved = [shell.tabs, *self.arrival, *train.outputs, self.importing, self.save]
         kept = on(
-            self.save.click, with_request(keep_and_go, len(form) + 2), [self.upload_id, self.name, *form],
-            [shell.tabs, shell.dataset, self.upload_id, self.file, *self.outputs, *train.outputs], self.notice,
+            self.save.click, with_request(keep_and_go, len(form) + 2), [self.upload_id, self.name, *form], saved, self.notice,
             show_progress="minimal", show_progress_on=[self.notice],
         )  # fmt: skip
         remember(kept, dataset=shell.dataset)
@@ -343,7 +360,11 @@ class DataTab:
         on(self.keep.click, lambda: gr.update(visible=False), [], [self.delete_row], self.notice)
         removed = on(self.really.click, self.remove, [shell.dataset], [shell.dataset, *self.outputs], self.notice)
         remember(removed, dataset=shell.dataset)
-        on(shell.page.load, self.load, [], [shell.dataset, *self.outputs], self.notice)
+        imported = on(
+            self.importing.select, self.imported, [], [*self.arrival, self.importing, self.save], self.notice
+        )  # fmt: skip
+        remember(imported, dataset=shell.dataset)
+        on(shell.page.load, self.load, [], [shell.dataset, *self.outputs, self.importing], self.notice)
         for part in (*self.sources, *self.tools):
             part.wire(self)
 
@@ -352,9 +373,14 @@ def build(shell: Shell) -> DataTab:
     markup(html.heading("Data", "One row is one example. The order of the columns and their names do not matter."))
     with gr.Row(elem_id="data-sources", equal_height=True):
         with gr.Column(scale=3, min_width=300):
-            markup(html.section("Upload a table", "CSV, TSV, JSONL, JSON, Parquet or Excel, or a zip or gz of one."))
+            markup(
+                html.section(
+                    "Upload a table",
+                    "CSV, TSV, JSONL, JSON, Parquet or Excel, or a zip or gz of one. Several with the same columns become one.",
+                )
+            )
             file = gr.File(
-                label="Table", show_label=False,
+                label="Table", show_label=False, file_count="multiple",
                 file_types=FILE_TYPES, height=130, elem_classes="upload", elem_id="data-upload",
             )  # fmt: skip
         with gr.Column(scale=2, min_width=280):
@@ -363,6 +389,7 @@ def build(shell: Shell) -> DataTab:
                 elem_id="data-dataset", interactive=True,
             )  # fmt: skip
     sources = tuple(module.build(shell) for module in SOURCES)
+    importing = progress_line("data-import")
     notice = markup(elem_id="data-notice")
     empty = markup(EMPTY, elem_id="data-empty")
 
@@ -413,5 +440,5 @@ def build(shell: Shell) -> DataTab:
         encoding=encoding, delimiter=delimiter, quote=quote, header=header, sheet=sheet, roles=roles, format_line=format_line, report=report, fixes=fix_buttons, sources=sources, tools=tools, tools_panel=tools_panel, rows_panel=rows_panel,
         rows=rows, offset=gr.State(0), earlier=earlier, later=later, where=where, name=name, save=save, save_row=save_row,
         proceed_row=proceed_row, proceed=proceed, delete=delete, delete_row=delete_row, really=really, keep=keep,
-        empty=empty, notice=notice,
+        empty=empty, importing=importing, notice=notice,
     )  # fmt: skip

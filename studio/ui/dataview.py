@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from studio.catalog.formats import FORMAT, ROLES
 from studio.catalog.models import DEFAULT_MODEL
+from studio.data.several import ALL
 from studio.data.table import Roles
 from studio.training.bases import limits, resolve_base
 from studio.ui import html, plots
@@ -60,7 +61,11 @@ def dialect_line(report: Any) -> str:
     if dialect.header is not None:
         parts.append("first row holds the column names" if dialect.header else "no header row")
     if dialect.sheet:
-        parts.append(f"sheet {dialect.sheet}")
+        parts.append("all its tables" if dialect.sheet == ALL else f"sheet {dialect.sheet}")
+    if report.table.partial:
+        parts.append(
+            f"a large file: here are its first {len(report.table.data):,} rows, all are checked when you save it"
+        )
     shown = " <i>&middot;</i> ".join(html.text(part) for part in parts)
     return f'<p class="dialect"><b>{html.text(report.table.name)}</b>{shown}</p>'
 
@@ -125,7 +130,7 @@ def upload_report(report: Any, upload_id: str) -> str:
     read = len(table.data)
     dropped = 0 if prepared is None else sum(len(rows) for rows in prepared.dropped.values())
     facts = html.tiles(
-        ("Rows read", f"{read:,}", ""),
+        ("First rows read" if table.partial else "Rows read", f"{read:,}", ""),
         (
             "Rows to use",
             f"{0 if prepared is None else len(prepared.data):,}",

@@ -9,10 +9,12 @@ import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.settings import LOOPBACK
 
+TOO_LARGE = "That is more than this server takes in one upload."
 WILDCARDS = ("0.0.0.0", "::", "")
 
 HEADERS = {
@@ -79,7 +81,7 @@ class Guard:
             return 403, "Requests from other sites are refused."
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self.max_body_bytes:
-            return 413, "That is more than this server takes in one upload."
+            return 413, TOO_LARGE
         return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,6 +101,7 @@ class Guard:
             return
 
         taken = 0
+        refused_late = False
 
         async def receive_within_limit() -> Message:
             nonlocal taken
@@ -109,12 +112,24 @@ class Guard:
             return message
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal refused_late
+            if taken > self.max_body_bytes:
+                if not refused_late:
+                    refused_late = True
+                    await _answer(send, 413, TOO_LARGE)
+                return
             if message["type"] == "http.response.start":
                 kept = [(n, v) for n, v in message["headers"] if not n.lower().startswith(b"access-control-")]
                 message = {**message, "headers": kept + [(n.encode(), v.encode()) for n, v in HEADERS.items()]}
             await send(message)
 
-        await self.app(scope, receive_within_limit, send_with_headers)
+        try:
+            await self.app(scope, receive_within_limit, send_with_headers)
+        except ClientDisconnect:
+            if taken <= self.max_body_bytes:
+                raise
+            if not refused_late:
+                await _answer(send, 413, TOO_LARGE)
 
 
 async def _answer(send: Send, status: int, words: str) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,10 @@ def serve(settings: Settings) -> None:
         HostError: the port is taken or the workspace cannot be used. Nothing has been started then.
     """
     listener = listen(settings.host, settings.port)
-    os.environ["GRADIO_TEMP_DIR"] = str((settings.workspace / "tmp" / "gradio").absolute())
+    tmp = (settings.workspace / "tmp").absolute()
+    os.environ["GRADIO_TEMP_DIR"] = str(tmp / "gradio")
+    # Rows of large tables go to unnamed files there, also those of our processes: a system's /tmp may be memory.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(tmp)
 
     from studio.runs.studio import Studio
 
