@@ -43,7 +43,7 @@ def unpacked(path: Path, name: str, member: str | None) -> Iterator[tuple[Path, 
             inner = inner[:-3] if inner.lower().endswith(".gz") else inner
             target = Path(folder) / ("table" + _suffix(inner))
             with _told("gzip"), gzip.open(path) as source:
-                _copy(source, target, path.stat().st_size)
+                copy_out(source, target, path.stat().st_size)
             chosen = None
         else:
             with _told("zip"), zipfile.ZipFile(path) as archive:
@@ -58,7 +58,7 @@ def unpacked(path: Path, name: str, member: str | None) -> Iterator[tuple[Path, 
                 if info.flag_bits & 1:
                     raise DataError("The zip archive is locked with a password.", hint=HINT)
                 with archive.open(info) as source:
-                    _copy(source, target, max(info.compress_size, 1))
+                    copy_out(source, target, max(info.compress_size, 1))
         _refuse_nested(target)
         yield target, PurePosixPath(inner).name, chosen
 
@@ -115,8 +115,8 @@ def refuse_bomb(archive: zipfile.ZipFile, path: Path, *, whole: bool = False) ->
 def _refuse_size(size: int, packed: int) -> None:
     if size > MAX_UNPACKED_MB * 1_000_000:
         raise DataError(
-            f"Unpacked the table has more than {MAX_UNPACKED_MB:,} MB, which is more than can be read.",
-            hint="Split it, or keep only the columns that matter.",
+            f"Unpacked it has more than {MAX_UNPACKED_MB:,} MB, which is more than can be read.",
+            hint="Split it, or keep only what matters.",
         )
     if size > SMALL_MB * 1_000_000 and size > MAX_RATIO * packed:
         raise DataError(
@@ -125,8 +125,8 @@ def _refuse_size(size: int, packed: int) -> None:
         )
 
 
-def _copy(source: BinaryIO, target: Path, packed: int) -> None:
-    """Writes until the end or until it is too much, whichever is first."""
+def copy_out(source: BinaryIO, target: Path, packed: int) -> None:
+    """Unpack one file, of ``packed`` bytes in the archive, into ``target``. Writes until the end or until it is too much, whichever is first."""
     size = 0
     with target.open("wb") as out:
         while block := source.read(BLOCK):
