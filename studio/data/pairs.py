@@ -19,7 +19,7 @@ import pyarrow as pa
 from studio.catalog.recipes import PAIR_FIELD, PAIR_FIELDS, RECIPE, RECIPES
 from studio.data.check import Measure, check
 from studio.data.dataset import DatasetInfo, save_dataset
-from studio.data.documents import Library
+from studio.data.documents import Library, Report
 from studio.data.near import near_duplicates
 from studio.data.outline import Document, Section
 from studio.data.passages import opening, passages, sentences, words_in
@@ -120,8 +120,18 @@ class _Cut:
     sections: tuple[tuple[Section, list[str]], ...]
 
 
-def make_pairs(library: Library, recipes: Sequence[str], config: PairConfig | None = None) -> Pairs:
+def make_pairs(
+    library: Library,
+    recipes: Sequence[str],
+    config: PairConfig | None = None,
+    report: Report | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Pairs:
     """Pairs of all ``recipes``, document by document, in reading order. The same input gives the same pairs.
+
+    Args:
+        report: Told after each document.
+        stopped: Asked before each document; once it says yes, no more are looked at.
 
     Raises:
         ConfigError: no recipe, or one that does not exist.
@@ -134,7 +144,11 @@ def make_pairs(library: Library, recipes: Sequence[str], config: PairConfig | No
     notes = _Notes()
     common = repeated_texts(library.documents)
     rows: list[tuple[str, ...]] = []
-    for document in library.documents:
+    for done, document in enumerate(library.documents):
+        if report:
+            report(done, len(library.documents), document.name)
+        if stopped():
+            break
         cut = _cut(document, config, common, notes)
         for recipe in (record.id for record in RECIPES if record.id in recipes):
             found = [each for each in MAKERS[recipe](cut, config, notes) if _is_of_use(*each[:2], common, notes)]

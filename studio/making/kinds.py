@@ -14,7 +14,11 @@ A function that writes a dataset writes it into ``dataset`` in its folder, whole
 after its process was killed, and finds then what it left in the folder.
 """
 
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "documents": "studio.making.documents:read",
+    "queries": "studio.making.queries:write",
+    "pairs": "studio.making.documents:pair",
+}
 """Kind -> ``module:function``, a :data:`Make`."""
 
 

@@ -7,6 +7,7 @@ from studio.errors import HostError
 from studio.runs.accounts import Accounts
 from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
+from studio.runs.documents import Documents
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
 from studio.runs.feed import Feeds
@@ -51,6 +52,10 @@ class Studio:
                   list(owner), newest first; get(owner, making_id); latest(owner, kind, dataset_id) -> MakingRecord | None
                   stop(owner, making_id); delete(owner, making_id)
         accounts  list, get, add, reset, disable, enable; sign_in(name, password, address) -> session; whose(session)
+        documents stage(owner, files) -> UploadRecord
+                  read(owner, upload_id) -> Library, or the MakingRecord of reading them
+                  preview(owner, upload_id, recipes, config) -> Preview; all_pairs(...) -> Pairs
+                  create(owner, upload_id, recipes, config, name) -> DatasetRecord, or the MakingRecord of making it
         exports   archive(owner, run_id) -> Path of a zip of the tuned model
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
@@ -108,6 +113,7 @@ class Studio:
         )  # fmt: skip
         self.exports = Exports(workspace, self.runs)
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
+        self.documents = Documents(store, workspace, self.datasets, self.makings, max_upload_mb=settings.max_upload_mb)
         self.supervisor.start()
 
     def announce(self, address: str) -> None:
