@@ -63,8 +63,8 @@ RECIPE = {record.id: record for record in RECIPES}
 
 
 @dataclass(frozen=True)
-class PairField:
-    """A whole number that can be set. ``id`` is its name in :class:`studio.data.pairs.PairConfig`."""
+class PairSetting:
+    """A whole number that can be set. ``id`` is its name in PairConfig (studio/data/pairs.py) or QueryConfig (studio/runs/queries.py)."""
 
     id: str
     label: str
@@ -77,11 +77,18 @@ class PairField:
 
 
 PAIR_FIELDS = (
-    PairField("least_words", "Least words", "Passages with fewer words are joined with the next, or left out.", 8, 1, 100),
-    PairField("most_words", "Most words", "Longer passages are cut at the end of a sentence. MiniLM reads about 190 words.", 120, 10, 500),
-    PairField("most_pairs", "Most pairs a document", "For each recipe, drawn by chance, so that long documents do not outweigh the others.", 20, 1, 500),
-    PairField("distance", "Distance of neighbours", "1 pairs a sentence with the next one, 2 with the one after that.", 1, 1, 5, ("neighbours",)),
-    PairField("seed", "Seed", "The same number draws the same pairs again.", 42, 0, 9999),
+    PairSetting("least_words", "Least words", "Passages with fewer words are joined with the next, or left out.", 8, 1, 100),
+    PairSetting("most_words", "Most words", "Longer passages are cut at the end of a sentence. MiniLM reads about 190 words.", 120, 10, 500),
+    PairSetting("most_pairs", "Most pairs a document", "For each recipe, drawn by chance, so that long documents do not outweigh the others.", 20, 1, 500),
+    PairSetting("distance", "Distance of neighbours", "1 pairs a sentence with the next one, 2 with the one after that.", 1, 1, 5, ("neighbours",)),
+    PairSetting("seed", "Seed", "The same number draws the same pairs again.", 42, 0, 9999),
 )  # fmt: skip
 
 PAIR_FIELD = {record.id: record for record in PAIR_FIELDS}
+
+
+QUERY_FIELDS = (
+    PairSetting("questions", "Questions a passage", "The language model may write fewer where a passage answers less.", 2, 1, 5),
+    PairSetting("most_passages", "Most passages", "Drawn from all through the texts. Each is one request to the language model.", 200, 10, 5000),
+)  # fmt: skip
+"""What can be set about questions that a language model writes."""

@@ -160,6 +160,13 @@ def make_pairs(
     return Pairs(data, {id: counts[id] for id in RECIPE if id in recipes}, notes.all())
 
 
+def all_passages(library: Library, config: PairConfig) -> list[str]:
+    """Every passage of the documents once, in reading order, without what says nothing (see :func:`make_pairs`)."""
+    common = repeated_texts(library.documents)
+    cuts = (_cut(document, config, common, _Notes()) for document in library.documents)
+    return list(dict.fromkeys(text for cut in cuts for _, found in cut.sections for text in found))
+
+
 def save_pairs(
     folder: Path, pairs: Pairs, library: Library, config: PairConfig, name: str, measure: Measure | None = None
 ) -> DatasetInfo:

@@ -77,7 +77,8 @@ class _Answers:
 
 
 def write(folder: Path, task: dict[str, Any], report: Report, stopped: Callable[[], bool]) -> dict[str, Any]:
-    """Task: ``questions`` (a passage), ``source`` (what the passages are, for people), ``finish`` (true: ask for no more).
+    """Task: ``questions`` (a passage), ``source`` (what the passages are, for people), ``model`` (for the history), ``finish``
+    (true: ask for no more).
 
     Raises:
         ConfigError: no language model is configured, or its key or address is wrong.

@@ -114,7 +114,7 @@ class Documents:
 
     def preview(self, owner: str, upload_id: str, recipes: Sequence[str], config: PairConfig) -> Preview:
         """The pairs that ``recipes`` give; of a large set, those of some documents from all through it."""
-        library = self._library(owner, upload_id)
+        library = self.library(owner, upload_id)
         total = len(library.documents)
         part = library
         if library.words > INSTANT_WORDS:
@@ -124,7 +124,7 @@ class Documents:
 
     def all_pairs(self, owner: str, upload_id: str, recipes: Sequence[str], config: PairConfig) -> Pairs:
         """For a download: of every document, however long it takes."""
-        return make_pairs(self._library(owner, upload_id), recipes, config)
+        return make_pairs(self.library(owner, upload_id), recipes, config)
 
     def create(
         self, owner: str, upload_id: str, recipes: Sequence[str], config: PairConfig, name: str
@@ -136,7 +136,7 @@ class Documents:
         """
         from studio.training.estimate import row_lengths
 
-        library = self._library(owner, upload_id)
+        library = self.library(owner, upload_id)
         name = display_name(name, "Documents")
         if library.words > INSTANT_WORDS:
             task = {"recipes": list(recipes), "config": asdict(config)}
@@ -150,7 +150,8 @@ class Documents:
             lambda folder: save_pairs(folder, pairs, library, config, name, row_lengths),
         )
 
-    def _library(self, owner: str, upload_id: str) -> Library:
+    def library(self, owner: str, upload_id: str) -> Library:
+        """The documents once they have been read. Raises DataError: not yet."""
         found = self.read(owner, upload_id)
         if isinstance(found, MakingRecord):
             raise DataError("The documents are still being read.", hint="Wait until that is done.")

@@ -13,6 +13,7 @@ from studio.runs.exports import Exports
 from studio.runs.feed import Feeds
 from studio.runs.indexes import Indexes
 from studio.runs.makings import Makings
+from studio.runs.queries import Queries
 from studio.runs.queue import IndexLane, MakingLane, TrainingLane
 from studio.runs.store import Store
 from studio.runs.supervisor import Supervisor
@@ -56,6 +57,9 @@ class Studio:
                   read(owner, upload_id) -> Library, or the MakingRecord of reading them
                   preview(owner, upload_id, recipes, config) -> Preview; all_pairs(...) -> Pairs
                   create(owner, upload_id, recipes, config, name) -> DatasetRecord, or the MakingRecord of making it
+        queries   of_dataset(owner, dataset_id, role, config) -> Ask; start_with_dataset(..., name) -> MakingRecord
+                  of_documents(owner, upload_id, pairs, config) -> Ask; start_with_documents(..., name) -> MakingRecord
+                  go_on(owner, making_id, finish) -> MakingRecord
         exports   archive(owner, run_id) -> Path of a zip of the tuned model
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
@@ -114,6 +118,7 @@ class Studio:
         self.exports = Exports(workspace, self.runs)
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.documents = Documents(store, workspace, self.datasets, self.makings, max_upload_mb=settings.max_upload_mb)
+        self.queries = Queries(settings, workspace, self.datasets, self.documents, self.makings)
         self.supervisor.start()
 
     def announce(self, address: str) -> None:

@@ -127,7 +127,7 @@ def test_a_service_that_is_too_slow_is_given_up_after_some_passages(folder, lang
     monkeypatch.setenv("STUDIO_LLM_TIMEOUT_S", "0.05")
     monkeypatch.setattr(chat, "TRIES", 2)
     language_model.answer = slow(0.4)
-    with pytest.raises(HostError, match="8 passages in a row got no answer. The language model took too long"):
+    with pytest.raises(HostError, match=r"passages in a row got no answer\. The language model took too long"):
         write(folder)
 
 
