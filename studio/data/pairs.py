@@ -85,10 +85,34 @@ class Pairs:
     """Columns COLUMNS, all strings. ``place``: the headings above the text, and the page where there are pages."""
     counts: dict[str, int]
     """Recipe -> pairs."""
-    left_out: tuple[LeftOut, ...] = ()
+    notes: dict[str, tuple[LeftOut, ...]] = field(default_factory=dict)
+    """What was left out: by recipe, and under ``""`` what no recipe would have used."""
 
     def __len__(self) -> int:
         return len(self.data)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """All of it, most frequent first."""
+        counts = Counter[str]()
+        examples: dict[str, tuple[str, ...]] = {}
+        for each in (note for notes in self.notes.values() for note in notes):
+            counts[each.reason] += each.count
+            examples[each.reason] = tuple(dict.fromkeys((*examples.get(each.reason, ()), *each.examples)))[:EXAMPLES]
+        return tuple(LeftOut(why, many, examples[why]) for why, many in counts.most_common())
+
+    def of(self, recipes: Sequence[str]) -> "Pairs":
+        """Those of some recipes. A pair that two of them give stands there once."""
+        chosen = self.data.filter(
+            pa.array([recipe in recipes for recipe in self.data["recipe"].to_pylist()], pa.bool_())
+        )
+        notes = {id: found for id, found in self.notes.items() if not id or id in recipes}
+        if len(recipes) > 1:
+            texts = list(zip(chosen["anchor"].to_pylist(), chosen["positive"].to_pylist(), strict=True))
+            first = {pair: at for at, pair in reversed(list(enumerate(texts)))}
+            chosen = chosen.filter(pa.array([first[pair] == at for at, pair in enumerate(texts)], pa.bool_()))
+        counts = Counter(chosen["recipe"].to_pylist())
+        return Pairs(chosen, {id: counts[id] for id in self.counts if id in recipes}, notes)
 
 
 @dataclass
@@ -127,7 +151,7 @@ def make_pairs(
     report: Report | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Pairs:
-    """Pairs of all ``recipes``, document by document, in reading order. The same input gives the same pairs.
+    """Pairs of all ``recipes``, recipe by recipe, in reading order. The same input gives the same pairs.
 
     Args:
         report: Told after each document.
@@ -141,23 +165,27 @@ def make_pairs(
         what = f"There is no recipe '{unknown[0]}'." if unknown else "No recipe was chosen."
         raise ConfigError(what, hint=f"Recipes are: {', '.join(RECIPE)}.")
     config = config or PairConfig()
-    notes = _Notes()
+    chosen = [record.id for record in RECIPES if record.id in recipes]
+    notes = {id: _Notes() for id in ("", *chosen)}
     common = repeated_texts(library.documents)
-    rows: list[tuple[str, ...]] = []
+    rows: dict[str, list[tuple[str, ...]]] = {id: [] for id in chosen}
     for done, document in enumerate(library.documents):
         if report:
             report(done, len(library.documents), document.name)
         if stopped():
             break
-        cut = _cut(document, config, common, notes)
-        for recipe in (record.id for record in RECIPES if record.id in recipes):
-            found = [each for each in MAKERS[recipe](cut, config, notes) if _is_of_use(*each[:2], common, notes)]
-            for anchor, positive, section in _drawn(found, recipe, document, config, notes):
-                rows.append((anchor, positive, document.name, place_of(section), recipe))
-    data = pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(COLUMNS)})
-    data = _without_repeats(data, notes)
-    counts = Counter(data["recipe"].to_pylist())
-    return Pairs(data, {id: counts[id] for id in RECIPE if id in recipes}, notes.all())
+        cut = _cut(document, config, common, notes[""])
+        for recipe in chosen:
+            made = MAKERS[recipe](cut, config, notes[recipe])
+            found = [each for each in made if _is_of_use(*each[:2], common, notes[recipe])]
+            for anchor, positive, section in _drawn(found, recipe, document, config, notes[recipe]):
+                rows[recipe].append((anchor, positive, document.name, place_of(section), recipe))
+    data = pa.concat_tables([_without_repeats(_table(rows[recipe]), notes[recipe]) for recipe in chosen])
+    return Pairs(data, dict.fromkeys(chosen, 0), {id: found.all() for id, found in notes.items()}).of(chosen)
+
+
+def _table(rows: list[tuple[str, ...]]) -> pa.Table:
+    return pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(COLUMNS)})
 
 
 def all_passages(library: Library, config: PairConfig) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from studio.catalog.recipes import RECIPE
 from studio.data.documents import MAX_FILES, Library, effort_s, read_documents
 from studio.data.pairs import PairConfig, Pairs, make_pairs, save_pairs
 from studio.errors import DataError, HostError
@@ -23,6 +24,8 @@ INSTANT_S = 4.0
 """What takes longer to read goes to the background."""
 INSTANT_WORDS = 400_000
 """Of larger sets the page shows pairs of some of the documents, and the dataset is made in the background."""
+KEPT = 4
+"""Libraries, and pairs of all recipes, that are kept in memory."""
 FOLDER = "documents"
 MAX_NAME = 300
 
@@ -30,6 +33,8 @@ MAX_NAME = 300
 @dataclass(frozen=True)
 class Preview:
     pairs: Pairs
+    counts: dict[str, int]
+    """Pairs that each recipe would give, whether it was chosen or not."""
     looked_at: int
     """Documents that the pairs are from: all of them, or enough to show what comes out."""
     documents: int
@@ -46,7 +51,8 @@ class Documents:
         self._datasets = datasets
         self._makings = makings
         self._max_upload_mb = max_upload_mb
-        self._libraries: Recent[str, Library] = Recent(2)
+        self._libraries: Recent[str, Library] = Recent(KEPT)
+        self._made: Recent[tuple[str, PairConfig], Pairs] = Recent(KEPT)
 
     def stage(self, owner: str, files: Sequence[tuple[Path, str]]) -> UploadRecord:
         """Take in files (path, name for people). Those given stay.
@@ -113,14 +119,15 @@ class Documents:
         return self._libraries.get(upload_id, lambda: load_library(kept))
 
     def preview(self, owner: str, upload_id: str, recipes: Sequence[str], config: PairConfig) -> Preview:
-        """The pairs that ``recipes`` give; of a large set, those of some documents from all through it."""
+        """The pairs that ``recipes`` (none, too) give; of a large set, those of some documents from all through it."""
         library = self.library(owner, upload_id)
         total = len(library.documents)
         part = library
         if library.words > INSTANT_WORDS:
             step = -(-library.words // INSTANT_WORDS)
             part = Library(library.documents[::step])
-        return Preview(make_pairs(part, recipes, config), len(part.documents), total)
+        made = self._made.get((upload_id, config), lambda: make_pairs(part, tuple(RECIPE), config))
+        return Preview(made.of(recipes), made.counts, len(part.documents), total)
 
     def all_pairs(self, owner: str, upload_id: str, recipes: Sequence[str], config: PairConfig) -> Pairs:
         """For a download: of every document, however long it takes."""
