@@ -73,8 +73,8 @@ def pairs_words(preview: "Preview", upload_id: str, recipes: list[str], config: 
     step = max(1.0, len(found) / SHOWN)
     rows = found.data.take([int(step * at) for at in range(min(len(found), SHOWN))]).to_pylist()
     shown = html.table(
-        ["Anchor", "Positive", "From", "Made by"],
-        [[row["anchor"], row["positive"], _from(row), RECIPE[row["recipe"]].label] for row in rows],
+        ["Anchor", "Positive", "From"],
+        [[row["anchor"], row["positive"], _from(row, len(recipes) > 1)] for row in rows],
     )
     if preview.looked_at < preview.documents:
         looked = f"{preview.looked_at:,} of {preview.documents:,} documents"
@@ -85,8 +85,10 @@ def pairs_words(preview: "Preview", upload_id: str, recipes: list[str], config: 
     return html.section(title) + shown + left_out(preview) + download(upload_id, recipes, config)
 
 
-def _from(row: dict[str, str]) -> str:
-    return f"{row['document']}, {row['place']}" if row["place"] else row["document"]
+def _from(row: dict[str, str], several: bool) -> str:
+    """Document and place; the recipe too where there are several."""
+    parts = (row["document"], row["place"], RECIPE[row["recipe"]].label.lower() if several else "")
+    return ", ".join(filter(None, parts))
 
 
 def left_out(preview: "Preview") -> str:

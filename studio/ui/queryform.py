@@ -74,7 +74,6 @@ class QueryForm:
 
         Returns a handler ``(*fields, *inputs, request) -> view`` for whoever has changed the inputs.
         """
-        queries, makings = self.shell.studio.queries, self.shell.studio.makings
         fields = [*self.fields, *inputs]
 
         def looked(request: gr.Request, *values: Any) -> tuple[Any, ...]:
@@ -89,15 +88,15 @@ class QueryForm:
 
         def again(finish: bool) -> Callable[..., tuple[Any, ...]]:
             def gone_on(making_id: str, request: gr.Request) -> tuple[Any, ...]:
-                making = queries.go_on(owner_of(request), making_id, finish)
+                making = self.shell.studio.queries.go_on(owner_of(request), making_id, finish)
                 return making.id, gr.update(interactive=False), gr.update(visible=False)
 
             return gone_on
 
         def ended(making_id: str, request: gr.Request) -> tuple[Any, ...]:
             """It has ended: show what it made, or offer to go on."""
-            making = makings.get(owner_of(request), making_id)
-            able, early = gr.update(interactive=True), gr.update(visible=queries.can_go_on(making))
+            making = self.shell.studio.makings.get(owner_of(request), making_id)
+            able, early = gr.update(interactive=True), gr.update(visible=self.shell.studio.queries.can_go_on(making))
             if making.kind != KIND or not making.made_dataset_id:
                 return able, early, *(gr.skip() for _ in data.arrival)
             return able, early, *data.arrive(making.made_dataset_id, request)
@@ -126,9 +125,9 @@ def whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def slider(known: PairSetting, elem_id: str) -> gr.Slider:
+def slider(known: PairSetting, elem_id: str, **options: Any) -> gr.Slider:
     return gr.Slider(
-        known.least, known.most, value=known.default, step=1, label=known.label, info=known.help, elem_id=elem_id, min_width=200
+        known.least, known.most, value=known.default, step=1, label=known.label, info=known.help, elem_id=elem_id, min_width=200, **options
     )  # fmt: skip
 
 

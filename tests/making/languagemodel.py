@@ -44,7 +44,10 @@ class LanguageModel:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                content = self.rfile.read(int(self.headers["content-length"]))
+                if not content:
+                    return  # whoever asked has gone
+                body = json.loads(content)
                 with model._lock:
                     model.requests.append({"path": self.path, "authorization": self.headers["authorization"], **body})
                     model.at_once += 1

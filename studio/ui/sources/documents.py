@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.catalog.recipes import PAIR_FIELDS, RECIPES, PairSetting
+from studio.catalog.recipes import PAIR_FIELD, PAIR_FIELDS, RECIPES, PairSetting
 from studio.data.documents import KINDS, Library
 from studio.data.pairs import PairConfig
 from studio.errors import DataError
@@ -53,9 +53,14 @@ class DocumentsSource:
     notice: gr.HTML
 
     @property
+    def distance(self) -> gr.Slider:
+        """Only there while a recipe uses it."""
+        return self.fields[list(PAIR_FIELD).index("distance")]
+
+    @property
     def view(self) -> list[Any]:
         """Outputs of :meth:`_view`."""
-        return [self.recipes, self.recipe_help, self.pairs, self.save]
+        return [self.recipes, self.recipe_help, self.distance, self.pairs, self.save]
 
     @property
     def arrival(self) -> list[Any]:
@@ -113,6 +118,7 @@ class DocumentsSource:
         return (
             gr.update(choices=pairsview.recipe_choices(preview), value=recipes),
             pairsview.recipe_help(recipes),
+            gr.update(visible=bool(set(recipes) & set(PAIR_FIELD["distance"].recipes))),
             pairsview.pairs_words(preview, upload_id, recipes, config),
             gr.update(interactive=len(preview.pairs) > 0),
         )
@@ -136,13 +142,14 @@ class DocumentsSource:
         return self.shell.studio.makings.latest(owner, KIND, "")
 
     def wire(self, data: "DataTab") -> None:
-        documents = self.shell.studio.documents
         settings = self.fields
 
         def keep(upload_id: str, name: str, recipes: list[str], request: gr.Request, *values: Any) -> tuple[Any, ...]:
             if not name.strip():
                 raise DataError("The dataset has no name.", hint="Give it one that you will know again.")
-            made = documents.create(owner_of(request), upload_id, recipes, self._config(values), name.strip())
+            made = self.shell.studio.documents.create(
+                owner_of(request), upload_id, recipes, self._config(values), name.strip()
+            )
             if isinstance(made, DatasetRecord):
                 return *self._closed(), *data.arrive(made.id, request)
             return *(gr.skip() for _ in self.closing[:-1]), made.id, *(gr.skip() for _ in data.arrival)
@@ -191,7 +198,7 @@ def _widget(known: PairSetting) -> gr.Slider | gr.Number:
     elem_id = f"documents-{known.id}"
     if known.id == "seed":
         return gr.Number(known.default, precision=0, label=known.label, info=known.help, elem_id=elem_id, min_width=200)
-    return slider(known, elem_id)
+    return slider(known, elem_id, visible=known.recipes == PAIR_FIELDS[0].recipes)
 
 
 def build(shell: Shell) -> DocumentsSource:
@@ -210,7 +217,7 @@ def build(shell: Shell) -> DocumentsSource:
                 info="Behind each way stands how many pairs it gives.", elem_id="documents-recipes",
             )  # fmt: skip
             recipe_help = markup(elem_id="documents-recipe-help")
-            with gr.Row(elem_classes="fields three"):
+            with gr.Row(elem_id="documents-fields"):
                 fields = [_widget(known) for known in PAIR_FIELDS]
             pairs = markup(elem_id="documents-pairs")
             with gr.Row(elem_classes="actions"):

@@ -58,11 +58,12 @@ class QueriesTool:
     def wire(self, data: "DataTab") -> None:
         if self.form is None:
             return
-        queries = self.shell.studio.queries
 
         def start(owner: str, config: QueryConfig, name: str, dataset_id: str, role: str) -> "MakingRecord":
             record = self.shell.studio.datasets.get(owner, dataset_id)
-            return queries.start_with_dataset(owner, dataset_id, role, config, name or f"Questions for {record.name}")
+            return self.shell.studio.queries.start_with_dataset(
+                owner, dataset_id, role, config, name or f"Questions for {record.name}"
+            )
 
         inputs = [self.shell.dataset, self.role]
         looked = self.form.wire(data, inputs, self._ask, start, self._latest)
