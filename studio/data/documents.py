@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from studio.data.archive import ARCHIVES, MAX_MEMBERS, copy_out, is_zip, refuse_bomb
+from studio.data.archive import ARCHIVES, copy_out, is_zip, refuse_bomb
 from studio.data.encoding import MAGIC, detect_encoding
 from studio.data.html_text import declared_encoding, read_html
 from studio.data.markdown_text import read_markdown
@@ -102,9 +102,9 @@ def read_documents(
         stopped: Asked before each file; once it says yes, what was read so far is returned.
 
     Raises:
-        DataError: no file could be read, more than 5,000 files, or an archive that is broken or does harm.
+        DataError: no file could be read, or more than 5,000 files.
     """
-    total = sum(_count(path) for path, _ in files)
+    total = sum(len(_sizes(path)) or 1 if _is_archive(path, name) else 1 for path, name in files)
     if total > MAX_FILES:
         raise DataError(
             f"These are {total:,} files; at most {MAX_FILES:,} are read at a time.", hint="Bring fewer, or in parts."
@@ -116,7 +116,7 @@ def read_documents(
         if report:
             report(done, total, name)
         if stopped():
-            break
+            return Library(tuple(documents), tuple(unread))
         try:
             if isinstance(path, DataError):
                 raise path
@@ -152,11 +152,7 @@ def effort_s(files: Sequence[tuple[Path, str]]) -> float:
     """About how long :func:`read_documents` will take on one usual core, by number, kind and size of the files."""
     seconds = 0.0
     for path, name in files:
-        if _is_archive(path):
-            with _told(), zipfile.ZipFile(path) as archive:
-                sizes = [(info.filename, info.file_size) for info in _members(archive)]
-        else:
-            sizes = [(name, path.stat().st_size)]
+        sizes = _sizes(path) if _is_archive(path, name) else [(name, path.stat().st_size)]
         for each, size in sizes:
             fixed, a_mb = EFFORT.get(KINDS.get(PurePosixPath(each).suffix.lower(), ""), (0.0, 0.0))
             seconds += fixed + a_mb * size / 1e6
@@ -239,19 +235,22 @@ def _text(path: Path, kind: str) -> str:
 def _each(files: Sequence[tuple[Path, str]]) -> Iterator[tuple[str, Path | DataError]]:
     """Name and path of each file, or why it cannot be had. Those of a zip are unpacked one by one and removed again."""
     for path, name in files:
-        if not _is_archive(path):
+        if not _is_archive(path, name):
             yield name, path
             continue
-        with (
-            _told(),
-            zipfile.ZipFile(path) as archive,
-            tempfile.TemporaryDirectory(prefix="sentence-studio-") as folder,
-        ):
-            refuse_bomb(archive, path, whole=True)
-            target = Path(folder) / "document"  # never under the name that the archive gives
-            for info in _members(archive):
-                yield info.filename, _unpacked(archive, info, target)
-                target.unlink(missing_ok=True)
+        try:
+            with (
+                _told(),
+                zipfile.ZipFile(path) as archive,
+                tempfile.TemporaryDirectory(prefix="sentence-studio-") as folder,
+            ):
+                refuse_bomb(archive, path, whole=True)
+                target = Path(folder) / "document"  # never under the name that the archive gives
+                for info in _members(archive):
+                    yield info.filename, _unpacked(archive, info, target)
+                    target.unlink(missing_ok=True)
+        except DataError as error:
+            yield name, DataError(f"was not opened: {error.message[:1].lower()}{error.message[1:].rstrip('.')}")
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> Path | DataError:
@@ -288,21 +287,22 @@ def _told() -> Iterator[None]:
         raise DataError("The zip archive is broken or cut off.", hint="Pack or upload it again.") from error
 
 
-def _is_archive(path: Path) -> bool:
+def _is_archive(path: Path, name: str) -> bool:
     """A zip of documents; a Word file is a zip too, and is not opened as one."""
-    if not is_zip(path):
-        return False
-    with _told(), zipfile.ZipFile(path) as archive:
-        return "word/document.xml" not in archive.namelist()
+    return (
+        is_zip(path)
+        and not name.lower().endswith(".docx")
+        and not any(each == "word/document.xml" for each, _ in _sizes(path))
+    )
 
 
-def _count(path: Path) -> int:
-    if not _is_archive(path):
-        return 1
-    with _told(), zipfile.ZipFile(path) as archive:
-        if len(archive.infolist()) > MAX_MEMBERS:
-            refuse_bomb(archive, path)
-        return len(_members(archive))
+def _sizes(path: Path) -> list[tuple[str, int]]:
+    """Name and size of each file in a zip that counts; none when it is broken."""
+    try:
+        with _told(), zipfile.ZipFile(path) as archive:
+            return [(info.filename, info.file_size) for info in _members(archive)]
+    except DataError:
+        return []
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:

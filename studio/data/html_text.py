@@ -1,5 +1,6 @@
 """HTML as a document: what people read on the page, without menus, footers, scripts and forms. Nothing is fetched or run."""
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -8,79 +9,19 @@ from studio.data.outline import Document, Outline, plain
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-NEVER = frozenset(
-    [
-        "head",
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "svg",
-        "math",
-        "canvas",
-        "audio",
-        "video",
-        "iframe",
-        "object",
-        "embed",
-        "form",
-        "button",
-        "select",
-        "textarea",
-        "input",
-        "nav",
-        "footer",
-        "aside",
-        "dialog",
-        "menu",
-        "pre",
-        "map",
-        "area",
-        "thead",
-    ]
-)
+NEVER = frozenset((
+    "head", "script", "style", "noscript", "template", "svg", "math", "canvas", "audio", "video", "iframe", "object",
+    "embed", "button", "label", "select", "textarea", "input", "nav", "footer", "aside", "dialog", "menu", "pre",
+    "map", "area", "thead",
+))  # fmt: skip
 """Elements that hold no text of the document. ``pre`` is code nearly always."""
-PARTING = frozenset(("nav", "footer", "aside", "pre", "form", "dialog", "menu", "template", "iframe"))
+PARTING = frozenset(("nav", "footer", "aside", "pre", "dialog", "menu", "template", "iframe"))
 """Those of them that end the paragraph before them."""
-BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "blockquote",
-        "body",
-        "center",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hgroup",
-        "hr",
-        "html",
-        "li",
-        "main",
-        "ol",
-        "p",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "tfoot",
-        "tr",
-        "ul",
-        "br",
-    ]
-)
+BLOCKS = frozenset((
+    "address", "article", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt", "fieldset",
+    "figcaption", "figure", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "html", "li", "main", "ol",
+    "p", "section", "summary", "table", "tbody", "tfoot", "tr", "ul",
+))  # fmt: skip
 ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "dialog"))
 CHROME = re.compile(
     r"(?:^|[\s_-])(?:nav|navbar|navigation|navheader|navfooter|menu|sidebar|footer|breadcrumbs?|toc|tableofcontents|contents-list|cookies?|"
@@ -160,11 +101,14 @@ def _walk(outline: Outline, top: "_Element", goes_on: bool) -> None:
             parts.append(words)
             linked += sum(map(str.isalpha, words)) if links else 0
 
+    most = sum(map(len, top.itertext())) / 2
+    skipped = False
     walk = etree.iterwalk(top, events=("start", "end"))
     for event, element in walk:
         tag = element.tag
         if event == "start":
-            if element is not top and _is_chrome(element):
+            skipped = element is not top and _is_chrome(element, most)
+            if skipped:
                 if tag in BLOCKS or tag in PARTING:
                     flush()
                 walk.skip_subtree()
@@ -174,12 +118,18 @@ def _walk(outline: Outline, top: "_Element", goes_on: bool) -> None:
                 heading = LEVELS.get(tag, heading)
                 if tag in CALLED:
                     inside.append(LEVELS[CALLED[tag]] - 1)
+            elif tag == "br":
+                # One parts lines, two in a row part paragraphs.
+                if "".join(parts[-3:]).rstrip(" \t\r\n").endswith("\v"):
+                    flush()
+                else:
+                    parts.append("\v")
             elif tag in ("td", "th") and "".join(parts).strip():
                 parts.append(", ")  # a row of a table is one paragraph
             links += tag == "a"
             take(element.text)
             continue
-        if not (element is not top and _is_chrome(element)):
+        if not skipped:
             if tag in BLOCKS:
                 flush()
                 heading = 0 if tag in LEVELS else heading
@@ -188,13 +138,14 @@ def _walk(outline: Outline, top: "_Element", goes_on: bool) -> None:
                     if inside or not goes_on:
                         outline.close(level)
             links -= tag == "a"
+        skipped = False
         if element is not top:
             take(element.tail)
     flush()
 
 
-def _is_chrome(element: "_Element") -> bool:
-    """Whether an element is no text of the document."""
+def _is_chrome(element: "_Element", most: float = math.inf) -> bool:
+    """Whether an element is no text of the document. What holds more than ``most`` characters is, whatever its class says."""
     if element.tag in NEVER:
         return True
     if not isinstance(element.tag, str) or element.tag in ("html", "body", "main", "article"):
@@ -202,4 +153,4 @@ def _is_chrome(element: "_Element") -> bool:
     if element.get("role") in ROLES or element.get("hidden") is not None or element.get("aria-hidden") == "true":
         return True
     named = f"{element.get('class') or ''} {element.get('id') or ''}"
-    return bool(named.strip() and CHROME.search(named))
+    return bool(named.strip() and CHROME.search(named)) and sum(map(len, element.itertext())) <= most

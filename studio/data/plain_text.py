@@ -31,7 +31,11 @@ def read_text(text: str, name: str) -> Document:
             continue
         for paragraph in _paragraphs(lines):
             outline.paragraph(paragraph)
-    return outline.document(name, "text", title)
+    document = outline.document(name, "text", title)
+    if not document.sections and title:
+        outline.paragraph(title)  # a file of one line is no title without a text
+        document = outline.document(name, "text")
+    return document
 
 
 def _short(line: str) -> bool:
