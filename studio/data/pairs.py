@@ -151,7 +151,7 @@ def make_pairs(
     report: Report | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Pairs:
-    """Pairs of all ``recipes``, recipe by recipe, in reading order. The same input gives the same pairs.
+    """Pairs of all ``recipes``, each once, recipe by recipe, in reading order. The same input gives the same pairs.
 
     Args:
         report: Told after each document.
@@ -160,6 +160,17 @@ def make_pairs(
     Raises:
         ConfigError: no recipe, or one that does not exist.
     """
+    return pairs_by_recipe(library, recipes, config, report, stopped).of(recipes)
+
+
+def pairs_by_recipe(
+    library: Library,
+    recipes: Sequence[str],
+    config: PairConfig | None = None,
+    report: Report | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Pairs:
+    """The same, as each recipe gives them alone: what two of them give stands there twice."""
     unknown = [id for id in recipes if id not in RECIPE]
     if unknown or not recipes:
         what = f"There is no recipe '{unknown[0]}'." if unknown else "No recipe was chosen."
@@ -181,7 +192,8 @@ def make_pairs(
             for anchor, positive, section in _drawn(found, recipe, document, config, notes[recipe]):
                 rows[recipe].append((anchor, positive, document.name, place_of(section), recipe))
     data = pa.concat_tables([_without_repeats(_table(rows[recipe]), notes[recipe]) for recipe in chosen])
-    return Pairs(data, dict.fromkeys(chosen, 0), {id: found.all() for id, found in notes.items()}).of(chosen)
+    counts = Counter(data["recipe"].to_pylist())
+    return Pairs(data, {id: counts[id] for id in chosen}, {id: found.all() for id, found in notes.items()})
 
 
 def _table(rows: list[tuple[str, ...]]) -> pa.Table:

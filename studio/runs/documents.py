@@ -8,7 +8,7 @@ from pathlib import Path
 
 from studio.catalog.recipes import RECIPE
 from studio.data.documents import MAX_FILES, Library, effort_s, read_documents
-from studio.data.pairs import PairConfig, Pairs, make_pairs, save_pairs
+from studio.data.pairs import PairConfig, Pairs, make_pairs, pairs_by_recipe, save_pairs
 from studio.errors import DataError, HostError
 from studio.files import read_json, write_json
 from studio.making.documents import files_in, load_library
@@ -34,7 +34,7 @@ MAX_NAME = 300
 class Preview:
     pairs: Pairs
     counts: dict[str, int]
-    """Pairs that each recipe would give, whether it was chosen or not."""
+    """Pairs that each recipe would give alone, whether it was chosen or not."""
     looked_at: int
     """Documents that the pairs are from: all of them, or enough to show what comes out."""
     documents: int
@@ -126,7 +126,7 @@ class Documents:
         if library.words > INSTANT_WORDS:
             step = -(-library.words // INSTANT_WORDS)
             part = Library(library.documents[::step])
-        made = self._made.get((upload_id, config), lambda: make_pairs(part, tuple(RECIPE), config))
+        made = self._made.get((upload_id, config), lambda: pairs_by_recipe(part, tuple(RECIPE), config))
         return Preview(made.of(recipes), made.counts, len(part.documents), total)
 
     def all_pairs(self, owner: str, upload_id: str, recipes: Sequence[str], config: PairConfig) -> Pairs:

@@ -7,7 +7,7 @@ from studio.data import pairs as module
 from studio.data.dataset import load_info, load_rows
 from studio.data.documents import Library, files_of, read_documents
 from studio.data.outline import Document, Section
-from studio.data.pairs import PairConfig, all_passages, make_pairs, save_pairs
+from studio.data.pairs import PairConfig, all_passages, make_pairs, pairs_by_recipe, save_pairs
 from studio.data.passages import passages, sentences, words_in
 from studio.errors import ConfigError, DataError
 
@@ -33,7 +33,7 @@ def texts(found, recipe: str) -> list[tuple[str, str]]:
 
 
 def test_each_recipe_makes_its_pairs():
-    found = make_pairs(Library((CARDS,)), ALL)
+    found = pairs_by_recipe(Library((CARDS,)), ALL)
     first, lost = CARDS.sections[0].paragraphs[0], CARDS.sections[1].paragraphs
     joined = "Four years. Can I keep it longer? No. What then?"
     assert texts(found, "title_body") == [("Cards", first), ("Cards", lost[0]), ("Cards", lost[1]), ("Cards", joined)]
@@ -48,7 +48,8 @@ def test_each_recipe_makes_its_pairs():
         ("Can I keep it longer?", "No."),
     ]
     assert texts(found, "same_section") == [lost]
-    assert make_pairs(Library((CARDS,)), ["neighbours"]).counts == {"neighbours": 1}
+    assert texts(found, "neighbours") == [lost]
+    assert found.counts == {recipe: len(texts(found, recipe)) for recipe in ALL}
     row = found.of(["same_section"]).data.to_pylist()[0]
     assert (row["document"], row["place"]) == ("cards.html", "Lost cards")
 
@@ -76,7 +77,9 @@ def test_a_pair_that_two_recipes_give_stands_there_once():
     found = make_pairs(Library((page,)), ("same_section", "neighbours"))
     assert found.counts == {"same_section": 1, "neighbours": 0}
     assert make_pairs(Library((page,)), ("neighbours",)).counts == {"neighbours": 1}
-    assert found.of(["neighbours"]).counts == {"neighbours": 0}
+    alone = pairs_by_recipe(Library((page,)), ("same_section", "neighbours"))
+    assert alone.counts == {"same_section": 1, "neighbours": 1}
+    assert alone.of(["neighbours"]).counts == {"neighbours": 1}
 
 
 def test_text_that_stands_in_many_documents_is_left_out_and_counted():
