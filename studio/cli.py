@@ -1,4 +1,4 @@
-"""The studio without a browser: ``sentence-studio serve | check | fix | train | search``.
+"""The studio without a browser: ``sentence-studio serve | check | fix | pairs | train | search``.
 
 Exit status: 0 when it worked, 2 for something a person can mend, 1 for a bug, 130 after Ctrl-C. What was asked for goes
 to standard output, progress and errors to standard error. torch is imported by ``search`` and the worker only.
@@ -21,6 +21,7 @@ import typer
 
 from studio import __version__, cli_accounts
 from studio.catalog.losses import LOSSES
+from studio.catalog.recipes import PAIR_FIELD, RECIPE
 from studio.errors import ConfigError, DataError, RunError, StudioError
 from studio.training.config import FIELDS, ConfigField
 from studio.training.folder import RunFolder
@@ -72,6 +73,11 @@ Files = Annotated[
         "set (corpus, queries, qrels) as a zip, a folder or several files.",
     ),
 ]
+
+
+def _pair_option(id: str) -> Any:
+    known = PAIR_FIELD[id]
+    return Annotated[int, typer.Option(min=known.least, max=known.most, help=known.help)]
 
 
 def _version(asked: bool) -> None:
@@ -191,6 +197,68 @@ def fix(
         return
     print("\n".join(history))
     print(f"{len(data):,} rows: {out}")
+
+
+@app.command()
+def pairs(
+    documents: Annotated[
+        list[Path], typer.Argument(help="Text, Markdown, HTML, PDF and Word files, folders of them, or a zip.")
+    ],
+    recipe: Annotated[
+        list[str], typer.Option(metavar="RECIPE", help=f"{', '.join(RECIPE)}; may be given several times.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="CSV", help="Where the pairs are written; must not exist.")],
+    least_words: _pair_option("least_words") = PAIR_FIELD["least_words"].default,
+    most_words: _pair_option("most_words") = PAIR_FIELD["most_words"].default,
+    most_pairs: _pair_option("most_pairs") = PAIR_FIELD["most_pairs"].default,
+    distance: _pair_option("distance") = PAIR_FIELD["distance"].default,
+    seed: _pair_option("seed") = PAIR_FIELD["seed"].default,
+    as_json: Json = False,
+) -> None:
+    """Make a table of pairs out of documents: titles, headings, questions and neighbours say what belongs together."""
+    from studio.data.documents import files_of, read_documents
+    from studio.data.export import write_csv
+    from studio.data.pairs import PairConfig, make_pairs, no_pairs
+
+    if out.exists():
+        raise DataError(f"{out} is there already.", hint="Choose another name for the pairs.")
+    config = PairConfig(least_words, most_words, most_pairs, distance, seed)
+    last = time.monotonic()
+
+    def report(done: int, total: int, name: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 2:
+            last = time.monotonic()
+            _say(f"read {done:,} of {total:,} documents")
+
+    library = read_documents(files_of(documents), report)
+    found = make_pairs(library, recipe, config)
+    for each in library.unread:
+        _say(f"not read: {each.name} {each.reason}")
+    if not len(found):
+        raise no_pairs(found)
+    try:
+        write_csv(out, found.data)
+    except OSError as error:
+        raise DataError(f"{out} cannot be written: {error.strerror}.", hint="Choose another place.") from None
+    if as_json:
+        _print_json(
+            {
+                "out": str(out),
+                "documents": len(library.documents),
+                "unread": [asdict(each) for each in library.unread],
+                "pairs": len(found),
+                "recipes": found.counts,
+                "left_out": {each.reason: each.count for each in found.left_out},
+            }
+        )
+        return
+    print(f"{len(library.documents):,} documents, {library.words:,} words")
+    for id, many in found.counts.items():
+        print(f"  {many:>7,}  {RECIPE[id].label}")
+    for each in found.left_out:
+        print(f"  left out {each.count:,}: {each.reason}")
+    print(f"{len(found):,} pairs: {out}")
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -42,6 +42,16 @@ class Settings(BaseSettings):
     warm_models: int = Field(
         4, ge=2, description="Models kept in the server's memory for search; least recently used goes first."
     )
+
+    llm_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/@]+(/[^\s]*)?)?$",
+        description="Address of an OpenAI-compatible service, up to /v1, that writes questions; empty: off.",
+    )
+    llm_model: str = Field("", description="Name of its model.")
+    llm_key: SecretStr = Field(SecretStr(""), description="Its key; never logged, stored or shown.")
+    llm_concurrency: int = Field(4, ge=1, le=64, description="Questions that are under way at the same time.")
+    llm_timeout_s: float = Field(60.0, gt=0, description="Seconds until an answer is given up.")
 
     @property
     def needs_accounts(self) -> bool:

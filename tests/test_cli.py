@@ -148,6 +148,27 @@ def test_check_is_quick_because_torch_is_not_imported(pairs):
     assert done.stdout.splitlines()[-1] == "False"
 
 
+def test_pairs_are_made_from_a_folder_of_documents(repository, tmp_path):
+    out = tmp_path / "pairs.csv"
+    (tmp_path / "docs").mkdir()
+    for path in (repository / "docs").glob("*.md"):
+        (tmp_path / "docs" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "docs" / "torn.pdf").write_bytes(b"%PDF-1.7 torn")
+    made = answer("pairs", tmp_path / "docs", "--recipe", "title_body", "--recipe", "heading_paragraph", "--out", out)
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert made["pairs"] == len(rows) == sum(made["recipes"].values()) > 50
+    assert made["unread"] == [{"name": "torn.pdf", "reason": "is broken or no PDF"}]
+    assert set(rows[0]) == {"anchor", "positive", "document", "place", "recipe"}
+    assert any(row["anchor"] == "The verdict" and row["document"] == "guide.md" for row in rows)
+    report = answer("check", out)
+    assert (report["format"], report["roles"]) == ("pair", {"anchor": "anchor", "positive": "positive"})
+    assert "is there already" in refused("pairs", tmp_path / "docs", "--recipe", "title_body", "--out", out)
+    assert "no recipe 'magic'" in refused(
+        "pairs", repository / "README.md", "--recipe", "magic", "--out", tmp_path / "x.csv"
+    )
+
+
 def test_fix_writes_a_mended_copy(table, tmp_path):
     rows = [
         *((f"What is number {i} for?", f"For thing {i}.") for i in range(40)),

@@ -48,7 +48,7 @@ def unpacked(path: Path, name: str, member: str | None, way: Way) -> Iterator[tu
             inner = inner[:-3] if inner.lower().endswith(".gz") else inner
             target = Path(folder) / ("table" + _suffix(inner))
             with _told("gzip"), gzip.open(path) as source:
-                _copy(source, target, path.stat().st_size, _most(inner, way))
+                copy_out(source, target, path.stat().st_size, _most(inner, way))
             chosen = None
         else:
             with _told("zip"), zipfile.ZipFile(path) as archive:
@@ -63,7 +63,7 @@ def unpacked(path: Path, name: str, member: str | None, way: Way) -> Iterator[tu
                 if info.flag_bits & 1:
                     raise DataError("The zip archive is locked with a password.", hint=HINT)
                 with archive.open(info) as source:
-                    _copy(source, target, max(info.compress_size, 1), _most(inner, way))
+                    copy_out(source, target, max(info.compress_size, 1), _most(inner, way))
         _refuse_nested(target)
         yield target, PurePosixPath(inner).name, chosen
 
@@ -120,8 +120,8 @@ def refuse_bomb(archive: zipfile.ZipFile, path: Path, *, whole: bool = False) ->
 def _refuse_size(size: int, packed: int) -> None:
     if size > MAX_UNPACKED_MB * 1_000_000:
         raise DataError(
-            f"Unpacked the table has more than {MAX_UNPACKED_MB:,} MB, which is more than can be read.",
-            hint="Split it, or keep only the columns that matter.",
+            f"Unpacked it has more than {MAX_UNPACKED_MB:,} MB, which is more than can be read.",
+            hint="Split it, or keep only what matters.",
         )
     if size > SMALL_MB * 1_000_000 and size > MAX_RATIO * packed:
         raise DataError(
@@ -148,8 +148,11 @@ def _most(name: str, way: Way) -> int | None:
     return None if way.limit is None or _suffix(name) in WHOLE_ONLY else HEAD_BYTES
 
 
-def _copy(source: BinaryIO, target: Path, packed: int, most: int | None = None) -> None:
-    """Writes until the end or until it is too much (or ``most``), whichever is first."""
+def copy_out(source: BinaryIO, target: Path, packed: int, most: int | None = None) -> None:
+    """Unpack one file, of ``packed`` bytes in the archive, into ``target``.
+
+    Writes until the end or until it is too much (or ``most``), whichever is first.
+    """
     size = 0
     with target.open("wb") as out:
         while (most is None or size < most) and (block := source.read(BLOCK)):

@@ -210,6 +210,8 @@ def _textness(column: Column) -> float:
 def _pair_fit(anchor: Column, positive: Column) -> float:
     """How well two columns go together as anchor and positive."""
     fit = _textness(anchor) + _textness(positive)
+    if (anchor.name, positive.name) == ("anchor", "positive"):
+        return fit + 10.0  # our own words, as in tables that the studio wrote
     stem, mark = _stem(anchor.name)
     other_stem, other_mark = _stem(positive.name)
     related = stem == other_stem and mark != other_mark and anchor.kind == positive.kind

@@ -55,7 +55,7 @@ class Datasets:
         """
         path = path.resolve()
         ours = path.is_relative_to(self._workspace.tmp.resolve())
-        if not path.is_file() or (path.is_relative_to(self._workspace.path.resolve()) and not ours):
+        if not self._workspace.may_come_in(path):
             raise DataError("There is no such file.", hint="Upload it again.")
         size_mb = path.stat().st_size / 1e6
         if size_mb > self._max_upload_mb:
@@ -188,7 +188,7 @@ class Datasets:
         record = self.get(owner, dataset_id)
         name = display_name(f"{_VERSION.sub('', record.name)} (version {len(record.info.history) + 2})", record.name)
         size_mb = sum(path.stat().st_size for path in record.folder.iterdir()) / 1e6
-        return self._add(owner, name, size_mb, lambda folder: apply_fix(record.folder, folder, code, name, row_lengths))
+        return self.add(owner, name, size_mb, lambda folder: apply_fix(record.folder, folder, code, name, row_lengths))
 
     def delete(self, owner: str, dataset_id: str) -> None:
         """Remove a dataset. Runs made from it keep their copy."""
@@ -201,10 +201,10 @@ class Datasets:
         from studio.training.estimate import row_lengths
 
         size_mb = table.data.nbytes / 1e6
-        return self._add(owner, name, size_mb, lambda folder: import_dataset(folder, table, roles, name, row_lengths))
+        return self.add(owner, name, size_mb, lambda folder: import_dataset(folder, table, roles, name, row_lengths))
 
-    def _add(self, owner: str, name: str, size_mb: float, write: Callable[[Path], object]) -> DatasetRecord:
-        """A dataset that ``write`` makes in a folder; nothing is left when it fails."""
+    def add(self, owner: str, name: str, size_mb: float, write: Callable[[Path], object]) -> DatasetRecord:
+        """A dataset that ``write`` makes in a folder (see data/dataset.py); nothing is left when it fails."""
         id = new_id()
         aside = self._workspace.tmp / id
         self._workspace.check_room(size_mb, "this dataset")

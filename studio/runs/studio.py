@@ -7,12 +7,14 @@ from studio.errors import HostError
 from studio.runs.accounts import Accounts
 from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
+from studio.runs.documents import Documents
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
 from studio.runs.feed import Feeds
 from studio.runs.imports import Imports
 from studio.runs.indexes import Indexes
 from studio.runs.makings import Makings
+from studio.runs.queries import Queries
 from studio.runs.queue import IndexLane, MakingLane, TrainingLane
 from studio.runs.store import Store
 from studio.runs.supervisor import Supervisor
@@ -53,6 +55,13 @@ class Studio:
                   list(owner), newest first; get(owner, making_id); latest(owner, kind, dataset_id) -> MakingRecord | None
                   stop(owner, making_id); delete(owner, making_id)
         accounts  list, get, add, reset, disable, enable; sign_in(name, password, address) -> session; whose(session)
+        documents stage(owner, files) -> UploadRecord
+                  read(owner, upload_id) -> Library, or the MakingRecord of reading them
+                  preview(owner, upload_id, recipes, config) -> Preview; all_pairs(...) -> Pairs
+                  create(owner, upload_id, recipes, config, name) -> DatasetRecord, or the MakingRecord of making it
+        queries   of_dataset(owner, dataset_id, role, config) -> Ask; start_with_dataset(..., name) -> MakingRecord
+                  of_documents(owner, upload_id, pairs, config) -> Ask; start_with_documents(..., name) -> MakingRecord
+                  go_on(owner, making_id, finish) -> MakingRecord
         exports   archive(owner, run_id) -> Path of a zip of the tuned model
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
@@ -111,6 +120,8 @@ class Studio:
         self.exports = Exports(workspace, self.runs)
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.imports = Imports(self.datasets, self.makings)
+        self.documents = Documents(store, workspace, self.datasets, self.makings, max_upload_mb=settings.max_upload_mb)
+        self.queries = Queries(settings, workspace, self.datasets, self.documents, self.makings)
         self.supervisor.start()
 
     def announce(self, address: str) -> None:

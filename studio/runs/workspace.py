@@ -99,6 +99,12 @@ class Workspace:
             return
         remove(aside)
 
+    def may_come_in(self, path: Path) -> bool:
+        """Whether a path is a file that may be brought in: none of the workspace's own, except what arrived in its tmp."""
+        path = path.resolve()
+        ours = path.is_relative_to(self.path.resolve()) and not path.is_relative_to(self.tmp.resolve())
+        return path.is_file() and not ours
+
     def check_room(self, needed_mb: float, what: str) -> None:
         """Raises HostError when the disk has not this much room and some to spare."""
         free_mb = shutil.disk_usage(self.path).free / 1e6

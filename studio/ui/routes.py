@@ -12,13 +12,16 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.background import BackgroundTask
 
+from studio.catalog.recipes import PAIR_FIELDS
 from studio.data.export import write_csv
+from studio.data.pairs import PairConfig
 from studio.errors import AccessError, NotFound, StudioError
 from studio.ui.datainputs import dialect_of
 from studio.ui.dataview import roles_asked
@@ -102,14 +105,16 @@ def add_routes(app: FastAPI, studio: Any) -> None:
         asked = request.query_params
         dialect = dialect_of(*(asked.get(name, "") for name in ("encoding", "delimiter", "quote", "header", "sheet")))
         rows = studio.datasets.left_out(owner_of(request), upload_id, roles_asked(asked), dialect)
-        path = studio.workspace.tmp / f"left-out-{secrets.token_hex(8)}.csv"
-        write_csv(path, rows)
-        return FileResponse(
-            path,
-            media_type="text/csv",
-            filename="left-out.csv",
-            background=BackgroundTask(path.unlink, missing_ok=True),
-        )
+        return csv_of(studio, rows, "left-out.csv")
+
+    @app.get("/download/documents/{upload_id}/pairs.csv")
+    def download_pairs(upload_id: str, request: Request) -> FileResponse:
+        """Recipes and settings are in the query, as pairsview.download puts them there."""
+        asked = request.query_params
+        numbers = {known.id: asked.get(known.id, "") for known in PAIR_FIELDS}
+        config = PairConfig(**{id: int(value) for id, value in numbers.items() if re.fullmatch(r"\d{1,6}", value)})
+        pairs = studio.documents.all_pairs(owner_of(request), upload_id, asked.getlist("recipe"), config)
+        return csv_of(studio, pairs.data, "pairs.csv")
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
@@ -136,6 +141,14 @@ def add_routes(app: FastAPI, studio: Any) -> None:
     def bug(request: Request, error: Exception) -> JSONResponse:
         words = f"Something went wrong (error id {report_bug(error)})."
         return JSONResponse({"message": words, "hint": "The server's log says more."}, 500)
+
+
+def csv_of(studio: Any, rows: pa.Table, file_name: str) -> FileResponse:
+    """Rows as a download; the file is removed once it is sent."""
+    path = studio.workspace.tmp / f"{secrets.token_hex(8)}.csv"
+    write_csv(path, rows)
+    gone = BackgroundTask(path.unlink, missing_ok=True)
+    return FileResponse(path, media_type="text/csv", filename=file_name, background=gone)
 
 
 @functools.lru_cache(maxsize=1)

@@ -4,21 +4,33 @@ import inspect
 
 import pytest
 
+from studio.data.pairs import PairConfig
 from studio.errors import NotFound
 from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
+from studio.runs.documents import Documents
 from studio.runs.exports import Exports
+from studio.runs.queries import Queries
 from studio.runs.studio import Studio
 from studio.runs.training_runs import Runs
 from studio.settings import Settings
 from tests.runs.scene import PAIRS, StandIn, config, make_dataset, wait_until_over, write_pairs
 
-PARTS = {"datasets": Datasets, "runs": Runs, "corpora": Corpora, "exports": Exports}
+PARTS = {
+    "datasets": Datasets,
+    "runs": Runs,
+    "corpora": Corpora,
+    "exports": Exports,
+    "documents": Documents,
+    "queries": Queries,
+}
 OWN_NOTHING = {
-    "datasets": {"stage", "create_sample", "list", "sweep"},
+    "datasets": {"stage", "create_sample", "list", "sweep", "add"},
     "runs": {"list", "base_folder"},
     "corpora": {"list"},
     "exports": set(),
+    "documents": {"stage"},
+    "queries": {"can_go_on"},
 }
 """Methods that make something new, or are not given a thing of a person's by its id."""
 
@@ -65,6 +77,11 @@ def theirs(studio, folder) -> dict[str, object]:
             "query": "thing",
             "top_k": 3,
             "code": "swapped_columns",
+            "recipes": ("title_body",),
+            "pairs": PairConfig(),
+            "role": "positive",
+            "finish": True,
+            "making_id": studio.makings.create("ada", "queries", "Asked", {}).id,
         },
     }
 

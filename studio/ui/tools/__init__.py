@@ -3,11 +3,13 @@
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from studio.ui.tools import queries
+
 if TYPE_CHECKING:
     from studio.runs.records import DatasetRecord
     from studio.ui.data import DataTab
 
-TOOLS: tuple[ModuleType, ...] = ()
+TOOLS: tuple[ModuleType, ...] = (queries,)
 """Each has ``build(shell) -> Tool``; in the order in which they stand on the page."""
 
 
