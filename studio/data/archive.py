@@ -81,7 +81,7 @@ def unpacked_several(path: Path, members: Sequence[str]) -> Iterator[dict[str, P
                     raise DataError("The zip archive is locked with a password.", hint=HINT)
                 places[member] = Path(folder) / f"{number}{_suffix(member)}"
                 with archive.open(info) as source:
-                    _copy(source, places[member], max(info.compress_size, 1))
+                    copy_out(source, places[member], max(info.compress_size, 1))
         for place in places.values():
             _refuse_nested(place)
         yield places
