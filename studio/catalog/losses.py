@@ -46,6 +46,16 @@ class Sampler:
 
 
 @dataclass(frozen=True)
+class Need:
+    """What a base model may have to have."""
+
+    id: str
+    label: str
+    reason: str
+    """Why a model without it does not do."""
+
+
+@dataclass(frozen=True)
 class Loss:
     id: str
     label: str
@@ -70,9 +80,9 @@ class Loss:
     reads: int = 1
     """How often a step reads each text."""
     fixed_size: str = ""
-    """A part of it that takes embeddings of one length only, in words; empty: there is none."""
+    """Why it cannot do with shorter embeddings; empty: it can."""
     needs: tuple[str, ...] = ()
-    """What the base model must have, see NEEDS."""
+    """What the base model must have: ids of NEEDS."""
     packs: bool = True
     """The fast engine can serve it."""
     evaluator: str = "InformationRetrievalEvaluator"
@@ -157,13 +167,20 @@ SAMPLERS = (
     ),
 )
 
-NEEDS = {
-    "transformer": "it needs a transformer",
-    "portions": "static models cannot be computed in portions, and need so little memory that the uncached loss will do",
-    "dropout": "it needs a model with dropout, which makes two embeddings of one text differ",
-    "decoder": "it needs a model whose architecture can also write texts (BERT, RoBERTa, XLM-RoBERTa, ELECTRA and kin)",
-}
-"""What a base model may have to have -> the reason, for people."""
+NEEDS = (
+    Need("transformer", "a transformer", "it needs a transformer"),
+    Need(
+        "portions",
+        "a transformer",
+        "static models cannot be computed in portions, and need so little memory that the uncached loss will do",
+    ),
+    Need("dropout", "with dropout", "it needs a model with dropout, which makes two embeddings of one text differ"),
+    Need(
+        "decoder",
+        "BERT-like",
+        "it needs a model whose architecture can also write texts (BERT, RoBERTa, XLM-RoBERTa, ELECTRA and kin)",
+    ),
+)
 
 DECODERS = (
     "bert", "big_bird", "camembert", "data2vec-text", "electra", "ernie", "megatron-bert", "rembert", "roberta",
@@ -349,7 +366,7 @@ LOSSES = (
         ("labelled_pair",),
         "Trains a classifier on top of both embeddings that tells the labels apart; the classifier is thrown away.",
         fixed={"num_labels": 2},
-        fixed_size="its classifier",
+        fixed_size="its classifier takes whole embeddings only",
         evaluator="LabelAccuracyEvaluator",
         expect="Cosines are not trained directly: for search and similarity the contrastive losses mostly do better.",
         source="Reimers and Gurevych 2019, arXiv:1908.10084",
@@ -404,7 +421,7 @@ LOSSES = (
     ),
     Loss(
         "SimCSE",
-        "SimCSE: each text with itself",
+        "SimCSE",
         ("texts",),
         "Each text is embedded twice, dropout makes the difference, and the two must find each other in the batch.",
         (_SCALE,),
@@ -429,7 +446,7 @@ LOSSES = (
         reads=2,
         sampler="no_duplicates",
         min_batch_size=2,
-        fixed_size="the second copy of the model, which is never cut",
+        fixed_size="the second copy of the model is never cut",
         needs=("transformer",),
         evaluator="EmbeddingSimilarityEvaluator",
         expect="Two models train, so memory doubles. It helps plain language models; a model that was trained on pairs "
@@ -444,7 +461,7 @@ LOSSES = (
         feeding="contrasts",
         reads=2,
         min_batch_size=8,
-        fixed_size="the second copy of the model, which is never cut",
+        fixed_size="the second copy of the model is never cut",
         needs=("transformer",),
         evaluator="EmbeddingSimilarityEvaluator",
         expect="Two models train, so memory doubles, and the signal is weaker than with in-batch negatives. "
@@ -459,7 +476,7 @@ LOSSES = (
         (LossParameter("noise_ratio", "noise_ratio", 0.6),),
         feeding="noisy",
         reads=2,
-        fixed_size="its decoder",
+        fixed_size="its decoder takes whole embeddings only",
         needs=("transformer", "decoder"),
         packs=False,
         evaluator="EmbeddingSimilarityEvaluator",
@@ -557,4 +574,5 @@ MODIFIERS = (
 LOSS = {record.id: record for record in LOSSES}
 MODIFIER = {record.id: record for record in MODIFIERS}
 FEEDING = {record.id: record for record in FEEDINGS}
+NEED = {record.id: record for record in NEEDS}
 SAMPLER = {record.id: record for record in SAMPLERS}

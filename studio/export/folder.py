@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
 from studio import __version__
-from studio.catalog.losses import LOSS
+from studio.catalog.losses import LOSS, MODIFIER
 from studio.catalog.metrics import METRIC
 from studio.data.dataset import DatasetInfo
 from studio.errors import ModelError
@@ -18,6 +18,7 @@ from studio.evaluation.result import Verdict
 from studio.files import read_json, write_json
 from studio.training.bases import KNOWN_MODULES, resolve_base
 from studio.training.config import FIELDS, TrainConfig
+from studio.training.fit import default_dims
 
 POOLING_KEYS = {
     "cls": "pooling_mode_cls_token",
@@ -39,7 +40,7 @@ def save_model(
     _fill_card(model, config, info)
     model.save_pretrained(str(aside), safe_serialization=True)
     for_older_versions(aside, model)
-    _extend_card(aside / "README.md", config, verdict, info)
+    _extend_card(aside / "README.md", config, verdict, info, model)
     write_json(
         aside / "studio.json",
         {"studio": __version__, "config": config.model_dump(), "dataset": info.name, "rows": info.rows},
@@ -98,7 +99,30 @@ def _fill_card(model: SentenceTransformer, config: TrainConfig, info: DatasetInf
         card.set_license(base.record.licence.lower())
 
 
-def _extend_card(path: Path, config: TrainConfig, verdict: Verdict, info: DatasetInfo) -> None:
+def _how_to_cut(config: TrainConfig, model: SentenceTransformer) -> list[str]:
+    """What a model that was trained to be cut can be cut to; empty for others."""
+    modifier = MODIFIER[config.modifier]
+    lines = []
+    if modifier.cuts_dimensions:
+        dims = sorted(config.dims or default_dims(model.get_embedding_dimension()), reverse=True)
+        lines += [
+            "", "## Shorter embeddings", "",
+            f"Trained so that the first numbers of an embedding are useful alone, with {', '.join(map(str, dims))} of them: "
+            f"`SentenceTransformer(folder, truncate_dim={dims[-1]})` embeds with {dims[-1]}. Compare shorter embeddings by "
+            "cosine, which measures their direction alone.",
+        ]  # fmt: skip
+    if modifier.cuts_layers:
+        lines += [
+            "", "## Fewer layers", "",
+            "Trained so that the embeddings of earlier layers are useful too: the last layers of the transformer "
+            "(`model[0].auto_model.encoder.layer` of a BERT) can be removed to make it faster.",
+        ]  # fmt: skip
+    return lines
+
+
+def _extend_card(
+    path: Path, config: TrainConfig, verdict: Verdict, info: DatasetInfo, model: SentenceTransformer
+) -> None:
     """Put the verdict, the data and the settings before the library's own details."""
     base = resolve_base(config.base_model)
     lines = ["## Base against tuned", "", verdict.sentence, ""]
@@ -120,6 +144,7 @@ def _extend_card(path: Path, config: TrainConfig, verdict: Verdict, info: Datase
     lines.append(f"- **Loss:** {LOSS[config.loss].label} ({config.loss})")
     changed = [f for f in FIELDS if f.id not in ("base_model", "loss") and getattr(config, f.id) is not None]
     lines += [f"- **{f.label}** (`{f.id}`): {getattr(config, f.id)}" for f in changed]
+    lines += _how_to_cut(config, model)
     lines += ["", f"Made with Sentence Studio {__version__}.", "", ""]
     card = path.read_text(encoding="utf-8")
     head, mark, rest = card.partition("## Model Details\n")

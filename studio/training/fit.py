@@ -4,7 +4,7 @@ No torch, no config: the config itself is checked with these rules.
 """
 
 from studio.catalog.formats import FORMAT
-from studio.catalog.losses import DECODERS, NEEDS, Loss, Modifier
+from studio.catalog.losses import DECODERS, NEED, Loss, Modifier
 from studio.training.bases import Base, limits
 
 
@@ -22,20 +22,19 @@ def loss_misfit(loss: Loss, format: str, negatives: int, base: Base | None = Non
     if base is not None:
         for need in loss.needs:
             if not _has(base, need):
-                return f"{loss.label} cannot train {base.label}: {NEEDS[need]}."
+                return f"{loss.label} cannot train {base.label}: {NEED[need].reason}."
     return ""
 
 
 def modifier_misfit(modifier: Modifier, loss: Loss, base: Base | None = None) -> str:
     """Why the modifier cannot be put on top of the loss; empty when it can."""
+    name = modifier.label.partition(":")[0]
     if modifier.cuts_layers and loss.cached:
-        return (
-            f"{modifier.label} does not go on top of {loss.label}: its portions are computed again without the layers."
-        )
+        return f"{name} does not go on top of {loss.label}: its portions are computed again without the layers."
     if modifier.cuts_dimensions and loss.fixed_size:
-        return f"{modifier.label} does not go on top of {loss.label}: {loss.fixed_size} takes whole embeddings only."
+        return f"{name} does not go on top of {loss.label}: {loss.fixed_size}."
     if modifier.cuts_layers and base is not None and not _has(base, "transformer"):
-        return f"{modifier.label} does not go with {base.label}: it has no layers."
+        return f"{name} does not go with {base.label}: it has no layers."
     return ""
 
 

@@ -57,7 +57,7 @@ def unfit_words(losses: "tuple[LossChoice, ...]", modifiers: "tuple[ModifierChoi
 
 def _without(reason: str, label: str) -> str:
     """The reason, which stands beside the label already."""
-    rest = reason.removeprefix(label).lstrip()
+    rest = reason.removeprefix(label.partition(":")[0]).lstrip()
     return rest[:1].upper() + rest[1:]
 
 

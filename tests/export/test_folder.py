@@ -132,3 +132,15 @@ def test_a_module_class_of_ones_own_is_not_saved_for_others(tmp_path, tiny_model
     (folder / "modules.json").write_text(json.dumps(modules))
     with pytest.raises(ModelError, match=r"mine\.Pooling"):
         for_older_versions(folder, model)
+
+
+def test_a_matryoshka_models_card_says_how_to_cut_it_and_it_can_be_cut(tmp_path, tiny_model):
+    model, folder = save(tmp_path, base_model=str(tiny_model), modifier="Matryoshka2d", matryoshka_dims="32, 128")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "with 128, 32 of them" in card
+    assert "truncate_dim=32" in card
+    assert "Fewer layers" in card
+    short = SentenceTransformer(str(folder), local_files_only=True, truncate_dim=32)
+    assert np.allclose(short.encode(TEXTS), model.encode(TEXTS)[:, :32], atol=1e-6)
+    _, plain = save(tmp_path / "plain", base_model=str(tiny_model))
+    assert "Shorter embeddings" not in (plain / "README.md").read_text(encoding="utf-8")

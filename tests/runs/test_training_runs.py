@@ -83,6 +83,18 @@ def test_nobody_else_can_start_from_it_however_it_is_named(studio, tuned, tmp_pa
         studio.runs.create("bob", theirs.id, config(base_model=name.format(id=tuned.id, folder=tuned.folder)))
 
 
+def test_a_tuned_model_can_teach_and_the_run_keeps_a_copy(studio, dataset, tuned, tmp_path):
+    taught = {"loss": "EmbedDistillLoss", "teacher_model": tuned.id}
+    run = studio.runs.create("ada", dataset.id, config(**taught), "Taught")
+    assert run.config.teacher_model == f"run:{tuned.id}"
+    teacher = read_json(RunFolder(run.folder).config)["teacher_model"]
+    assert teacher == str(run.folder / "teacher" / "First")
+    assert (run.folder / "teacher" / "First" / "model.safetensors").is_file()
+    theirs = make_dataset(studio, tmp_path, owner="bob")
+    with pytest.raises(NotFound):
+        studio.runs.create("bob", theirs.id, config(**taught))
+
+
 def test_other_folders_of_the_workspace_are_no_models(studio, dataset):
     with pytest.raises(NotFound):
         studio.runs.create("ada", dataset.id, config(base_model=str(dataset.folder)))
