@@ -298,6 +298,14 @@ def train(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the run; new or empty.")],
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Another table that trains along, its roles guessed and with the loss that suits it; may be given "
+            "several times.",
+        ),
+    ] = None,
     anchor: Anchor = None,
     positive: Positive = None,
     negative: Negative = None,
@@ -313,6 +321,7 @@ def train(
     **settings: Any,
 ) -> None:
     """Fine-tune a model and judge it on rows that it never saw. Settings that are not given are suggested by the data."""
+    from studio.data.table import Roles
     from studio.evaluation.result import Verdict
     from studio.launch import make_run, run_worker
 
@@ -320,7 +329,8 @@ def train(
     given = {**(_read_config(config) if config else {}), **{k: v for k, v in settings.items() if v is not None}}
     if "loss" in given:
         given["loss"] = _LOSS_NAMES.get(str(given["loss"]).lower(), given["loss"])
-    folder, train_config = make_run(out, table, roles, given, table.name)
+    others = [_read_table([file], Roles()) for file in also or ()]
+    folder, train_config = make_run(out, table, roles, given, table.name, others)
     _say(f"{train_config.loss} on {train_config.base_model}; log: {folder.log}")
     outcome = run_worker(folder, _say)
     verdict = Verdict.load(folder.verdict)
@@ -343,6 +353,7 @@ def train(
                 "outcome": verdict.outcome,
                 "verdict": verdict.sentence,
                 "metrics": [asdict(metric) for metric in verdict.metrics],
+                "others": [asdict(other) for other in verdict.others],
                 "config": train_config.model_dump(),
             }
         )
@@ -351,6 +362,12 @@ def train(
     for metric in verdict.metrics:
         interval = f"{metric.low:+.4f} to {metric.high:+.4f}"
         print(f"  {metric.id:<18} base {metric.base:.4f}   tuned {metric.tuned:.4f}   difference {interval}")
+    for other in verdict.others:
+        metric = other.metric
+        interval = f"{metric.low:+.4f} to {metric.high:+.4f}"
+        print(
+            f"{other.name}\n  {metric.id:<18} base {metric.base:.4f}   tuned {metric.tuned:.4f}   difference {interval}"
+        )
     print(f"Model: {folder.model}")
 
 

@@ -8,17 +8,18 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from studio.catalog.models import DEFAULT_MODEL, MODEL
-from studio.data.dataset import DatasetInfo, import_dataset, load_rows
+from studio.data.dataset import DatasetInfo, import_dataset, load_info, load_rows
 from studio.data.table import Roles, Table
 from studio.errors import HostError, RunError
 from studio.files import read_json, write_json
 from studio.training.config import MODEL_FIELDS, TrainConfig, make_config
 from studio.training.folder import Outcome, RunFolder
+from studio.training.parts import check_part
 from studio.training.suggest import check_fit, suggest_config
 
 POLL_S = 0.25
@@ -28,8 +29,12 @@ STOP_GRACE_S = 20.0
 """Between asking the worker to end and killing it."""
 
 
-def make_run(out: Path, table: Table, roles: Roles, given: dict[str, Any], name: str) -> tuple[RunFolder, TrainConfig]:
+def make_run(
+    out: Path, table: Table, roles: Roles, given: dict[str, Any], name: str, also: Sequence[tuple[Table, Roles]] = ()
+) -> tuple[RunFolder, TrainConfig]:
     """Import a table and write a run's folder; settings that are not given are suggested by the data.
+
+    ``also``: further tables that train along.
 
     Leaves ``out`` as it was when anything is wrong.
 
@@ -46,11 +51,14 @@ def make_run(out: Path, table: Table, roles: Roles, given: dict[str, Any], name:
         folder = RunFolder(out)
         try:
             info = import_dataset(folder.dataset, table, roles, name)
+            for number, (other, others_roles) in enumerate(also, 1):
+                import_dataset(folder.datasets / str(number), other, others_roles, other.name)
             config = _make_config(folder, info, given)
             write_json(folder.config, config.model_dump())
             write_json(folder.run, {"id": uuid.uuid4().hex, "name": name})
         except BaseException:
-            shutil.rmtree(folder.dataset, ignore_errors=True)
+            for place in (folder.dataset, folder.datasets):
+                shutil.rmtree(place, ignore_errors=True)
             for file in (folder.config, folder.run):
                 file.unlink(missing_ok=True)
             if not existed:
@@ -75,6 +83,8 @@ def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any]) ->
         suggested["batch_size"] = max(2, least - least % 2 if least > 2 else least)
     config = make_config({**suggested, **given, "base_model": base_model})
     check_fit(info, config, rows)
+    for place in folder.datasets.glob("*"):
+        check_part(load_info(place), config, load_rows(place))
     return config
 
 

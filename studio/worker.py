@@ -59,7 +59,7 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     """The run itself."""
     from transformers.utils import logging as transformers_logging
 
-    from studio.evaluation.judge import judge
+    from studio.evaluation.judge import judge, judge_other
     from studio.evaluation.measure import measure
     from studio.export.folder import save_model
     from studio.training.callbacks import StopWatch
@@ -71,7 +71,11 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
 
     events.write("phase", phase="judging tuned")
     tuned = measure(done.model, done.task, tick=watch.look, record=True)
-    verdict = judge(done.task, done.base, tuned, done.facts, done.rows.split.note)
+    others = (
+        judge_other(one.part.info.name, one.task, one.base, measure(done.model, one.task, tick=watch.look))
+        for one in done.others
+    )
+    verdict = judge(done.task, done.base, tuned, done.facts, done.rows.split.note, tuple(filter(None, others)))
     logger.info(verdict.sentence)
 
     events.write("phase", phase="saving")

@@ -4,7 +4,7 @@ import numpy as np
 
 from studio.evaluation.intervals import interval
 from studio.evaluation.measure import Measurement
-from studio.evaluation.result import MetricResult, Verdict
+from studio.evaluation.result import MetricResult, OtherResult, Verdict
 from studio.evaluation.sentence import COLLAPSED, Facts, advice, outcome_of, verdict_sentence
 from studio.evaluation.task import Task
 
@@ -12,7 +12,14 @@ MOST_EXAMPLES = 10
 """Queries that a verdict names in each direction."""
 
 
-def judge(task: Task, base: Measurement, tuned: Measurement, facts: Facts, split_note: str) -> Verdict:
+def judge(
+    task: Task,
+    base: Measurement,
+    tuned: Measurement,
+    facts: Facts,
+    split_note: str,
+    others: tuple[OtherResult, ...] = (),
+) -> Verdict:
     """Compare two measurements of the same task.
 
     A metric that the rows do not define (all scores alike, one label only) is left out of the verdict's metrics; when
@@ -37,9 +44,19 @@ def judge(task: Task, base: Measurement, tuned: Measurement, facts: Facts, split
         corpus_size=len(task.retrieval.corpus) if task.retrieval else None,
         split_note=split_note,
         note=task.note,
+        others=others,
         now_right=_changed(task, base, tuned),
         now_wrong=_changed(task, tuned, base),
     )
+
+
+def judge_other(name: str, task: Task, base: Measurement, tuned: Measurement) -> OtherResult | None:
+    """The primary metric of a further dataset; None where its rows do not define it."""
+    metric = task.primary
+    if metric not in base.metrics or metric not in tuned.metrics:
+        return None
+    result = MetricResult(metric, base.metrics[metric], tuned.metrics[metric], *interval(task, metric, base, tuned))
+    return OtherResult(name, result, task.rows)
 
 
 def _changed(task: Task, before: Measurement, after: Measurement) -> tuple[str, ...]:

@@ -19,6 +19,15 @@ class MetricResult:
 
 
 @dataclass(frozen=True)
+class OtherResult:
+    """The primary metric on the held-out rows of a further dataset that trained along."""
+
+    name: str
+    metric: MetricResult
+    heldout_rows: int
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Base against tuned on rows that no training saw."""
 
@@ -44,6 +53,8 @@ class Verdict:
     """Some for which it is the other way round."""
     note: str = ""
     """What must be known of how it was judged, where the rows themselves do not say what is right."""
+    others: tuple[OtherResult, ...] = ()
+    """Further datasets that trained along."""
 
     def save(self, path: Path) -> None:
         write_json(path, asdict(self))
@@ -54,5 +65,7 @@ class Verdict:
         if value is None:
             return None
         metrics = tuple(MetricResult(**m) for m in value.pop("metrics"))
+        others = [{**one, "metric": MetricResult(**one["metric"])} for one in value.pop("others", ())]
+        value["others"] = tuple(OtherResult(**one) for one in others)
         lists = {name: tuple(value[name]) for name in ("advice", "now_right", "now_wrong")}
         return cls(**{**value, **lists, "metrics": metrics})

@@ -137,6 +137,13 @@ def _extend_card(
     lines += [
         f"Judged on {verdict.heldout_rows:,} held-out rows that no training saw{searched}. {verdict.split_note} {verdict.note}".rstrip()
     ]
+    for other in verdict.others:
+        m = other.metric
+        lines += [
+            "",
+            f"{other.name} trained along: {METRIC[m.id].label} {m.tuned:.4f}, was {m.base:.4f} ({m.low:+.4f} to {m.high:+.4f}, "
+            f"{other.heldout_rows:,} held-out rows).",
+        ]
     lines += ["", "## Data and settings", ""]
     lines += [f"- **Dataset:** {info.name}, {info.rows:,} rows", f"- **Base model:** {base.label}"]
     if base.record:

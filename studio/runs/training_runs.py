@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,12 @@ class Runs:
         self._lane = lane
         self._supervisor = supervisor
 
-    def create(self, owner: str, dataset_id: str, config: TrainConfig, name: str = "") -> RunRecord:
+    def create(
+        self, owner: str, dataset_id: str, config: TrainConfig, name: str = "", also: Sequence[str] = ()
+    ) -> RunRecord:
         """Put a training into the queue. It keeps its own copy of the dataset and, of a model tuned earlier, of that.
+
+        ``also``: ids of further datasets of this owner that train along.
 
         ``config.base_model``: an id of the catalogue, a folder, a hub name, or ``run:<id>`` (or the id alone) of one
         of this owner's runs.
@@ -64,7 +69,11 @@ class Runs:
             HostError: the disk is too full.
             NotFound: no such dataset, or no such run to start from.
         """
-        from studio.training.suggest import check_fit  # takes scipy along, which the first page can do without
+        from studio.training.parts import (  # takes scipy along, which the first page can do without
+            MOST_PARTS,
+            check_part,
+        )
+        from studio.training.suggest import check_fit
 
         dataset = self._datasets.get(owner, dataset_id)
         runs: dict[str, Row] = {}
@@ -75,6 +84,12 @@ class Runs:
         full = config.model_copy(update={field: str(folder) for field, folder in models.items()})
         data = load_rows(dataset.folder) if dataset.info.rows <= EXACT_CHECK_ROWS else None
         check_fit(dataset.info, full, data)
+        others = [self._datasets.get(owner, id) for id in dict.fromkeys(also) if id != dataset.id]
+        if len(others) > MOST_PARTS:
+            raise RunError(f"{len(others)} datasets are too many to train along.", hint=f"Choose at most {MOST_PARTS}.")
+        for other in others:
+            few = other.info.rows <= EXACT_CHECK_ROWS
+            check_part(other.info, full, load_rows(other.folder) if few else None)
         base = resolve_base(full.base_model)
         self._check_room(base, dataset.folder)
 
@@ -85,6 +100,8 @@ class Runs:
         aside = RunFolder(self._workspace.tmp / id)
         try:
             link_tree(dataset.folder, aside.dataset)
+            for number, other in enumerate(others, 1):
+                link_tree(other.folder, aside.datasets / str(number))
             for field, row in runs.items():
                 # The folder's name is what the model is called in its child's card.
                 place = f"{field.removesuffix('_model')}/{safe_file_name(row['name'], row['id'])}"

@@ -159,6 +159,11 @@ class TrainConfig(BaseModel):
     layer_weighting: Literal["uniform", "log", "linear"] | None = _setting(
         None, "Later layers count less", "Whether all earlier layers count the same, or later ones less.", group="loss"
     )
+    dataset_turns: Literal["proportional", "round_robin"] = _setting(
+        "proportional",
+        "Several datasets",
+        "Where others train along: batches of each in proportion to its rows, or in turns until the smallest is through.",
+    )
     heldout_share: float = _setting(
         0.1, "Held-out share", "Share of the rows kept out of training, to judge the result on.", ge=0.02, le=0.5
     )

@@ -7,7 +7,8 @@ Say 'about' with it.
 
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from studio.data.rows import text_columns
 from studio.training.bases import Base, Limits, limits, resolve_base
 from studio.training.config import TrainConfig
 from studio.training.fit import packs
+from studio.training.parts import make_parts, plan_together, trained_rows
 from studio.training.rows import RowPlan, plan_rows
 from studio.training.suggest import check_fit
 
@@ -106,6 +108,37 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
         Tokens(int(np.percentile(lengths, 50)), int(np.percentile(lengths, 95)), int(lengths.max())),
         float((lengths > limit).mean()),
         " ".join(notes),
+    )
+
+
+def estimate_together(
+    info: DatasetInfo, data: pa.Table, config: TrainConfig, also: Sequence[tuple[DatasetInfo, pa.Table]]
+) -> Estimate:
+    """The same for several datasets that train one model together. ``also``: those that train along.
+
+    Raises:
+        ConfigError, ModelError: as :func:`estimate`, and when one of them cannot train along.
+    """
+    first = estimate(info, data, config)
+    if not also:
+        return first
+    rows = plan_rows(data, config)
+    parts = make_parts(also, config, data, rows)
+    plan = plan_together(data, config, rows, parts)
+    each = [first, *(estimate(part.info, part.data, part.config) for part in parts)]
+    alone = sum(one.steps for one in each)
+    seconds = memory = None
+    if all(one.seconds is not None for one in each):
+        # In turns fewer steps are made than the datasets would make one after the other.
+        seconds = STARTUP_S + sum(one.seconds - STARTUP_S for one in each) * min(1.0, plan.steps / alone)
+        memory = max(one.memory_mb for one in each)
+    return replace(
+        first,
+        steps=plan.steps,
+        seconds=seconds,
+        memory_mb=memory,
+        train_rows=trained_rows(rows, parts),
+        note=" ".join([*plan.notes, first.note]),
     )
 
 

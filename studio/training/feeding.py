@@ -44,10 +44,10 @@ def feed(
 ) -> Dataset:
     """The rows at ``positions`` as the loss wants them: the texts in order, then a column ``label`` or ``score``.
 
-    Any other column (the row's number) would be taken for a text. ``taught``: the teacher's labels, one a position; see
+    Any other column (the row's number, the part of a retrieval set) would be taken for a text. ``taught``: the teacher's labels, one a position; see
     teacher.py. ``epoch``: None for held-out rows.
     """
-    rows = data.drop_columns(["row"]).take(positions)
+    rows = data.select([name for name in data.column_names if name not in ("row", "part")]).take(positions)
     return _FEEDS[LOSS[config.loss].feeding](rows, config, taught, epoch)
 
 

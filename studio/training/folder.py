@@ -5,6 +5,7 @@ Written by whoever starts a run (the server, the command line, a test), before t
     run.json         id, name
     config.json      TrainConfig
     dataset/         data.parquet and dataset.json, as studio.data.dataset writes them
+    datasets/<n>/    the same of each further dataset that trains along; often none
 
 Written by the worker:
 
@@ -50,6 +51,7 @@ class RunFolder:
     run = property(lambda self: self.path / "run.json")
     config = property(lambda self: self.path / "config.json")
     dataset = property(lambda self: self.path / "dataset")
+    datasets = property(lambda self: self.path / "datasets")
     events = property(lambda self: self.path / "events.jsonl")
     log = property(lambda self: self.path / "log.txt")
     split = property(lambda self: self.path / "split.json")

@@ -88,8 +88,9 @@ def batch_sampler(config: TrainConfig) -> BatchSamplers:
 
 def companions(loss: nn.Module) -> list[SentenceTransformer]:
     """Other models that read the same batches: a guide, contrastive tension's second copy."""
-    inner = _innermost(loss)
-    return [getattr(inner, name) for name in ("guide", "model1") if hasattr(inner, name)]
+    several = loss.values() if isinstance(loss, nn.ModuleDict) else (loss,)
+    inner = [_innermost(one) for one in several]
+    return [getattr(one, name) for one in inner for name in ("guide", "model1") if hasattr(one, name)]
 
 
 def head(loss: nn.Module, model: SentenceTransformer) -> dict[str, nn.Parameter]:

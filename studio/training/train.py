@@ -47,13 +47,24 @@ from studio.training.fit import packs
 from studio.training.folder import EventWriter, RunFolder
 from studio.training.model import build_model
 from studio.training.objective import Heads, batch_sampler, build_loss, companions, restore_head
+from studio.training.parts import Part, load_parts, plan_together, trained_rows
 from studio.training.rows import RowPlan, grouped, plan_rows
 from studio.training.suggest import check_fit
 from studio.training.teacher import has_teacher, teach
+from studio.training.together import datasets_of, look_at, losses_of, sampler_of, trained_by
 
 CHECKPOINT_EVERY_S = 60.0
 CHECKPOINT_BYTES = 12
 """Bytes of a checkpoint for each weight: the weight and Adam's two moments, four bytes each."""
+
+
+@dataclass(frozen=True)
+class JudgedPart:
+    """A further dataset and what the base model finds on its held-out rows."""
+
+    part: Part
+    task: Task
+    base: Measurement
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ class Trained:
     task: Task
     base: Measurement
     rows: RowPlan
+    others: tuple[JudgedPart, ...]
     facts: Facts
     step: int
     steps: int
@@ -84,13 +96,15 @@ def train(
     config, info, data = load(folder)
     check_fit(info, config, data)
     rows = plan_rows(data, config)
+    parts = load_parts(folder, config, data, rows)
+    rows = plan_together(data, config, rows, parts)
     write_split(folder, data, rows)
     for message in rows.notes:
         events.write("note", message=message, severity="warning")
 
     set_seed(config.seed)
     model = build_model(config)
-    model.model_card_data.train_datasets = [{"name": info.name}]
+    model.model_card_data.train_datasets = [{"name": one.name} for one in (info, *(part.info for part in parts))]
     live_rows = draw(rows.heldout, config.seed)
     fingerprint = fingerprint_of(folder)
     asked = np.concatenate([rows.train, live_rows])
@@ -98,8 +112,12 @@ def train(
     if has_teacher(config):
         taught = teach(folder.taught, fingerprint, data.take(asked), config, model.device, watch.look)
     loss = build_loss(model, config, None if taught is None else taught.shape[-1])
-    check_room(folder, loss)
+    losses = losses_of(loss, model, parts)
+    learning = trained_by(losses)
+    check_room(folder, learning)
     engine = choose_engine(config, model, loss)
+    for part in parts if engine == "fast" else ():
+        engine = choose_engine(part.config, model, losses[part.key])
     if engine != config.engine and engine != choose_engine(config, model):
         message = f"{LOSS[config.loss].label} trains with the stock engine here: the fast one cannot serve it."
         events.write("note", message=message, severity="info")
@@ -117,11 +135,12 @@ def train(
     events.write("phase", phase="judging base")
     begun = time.monotonic()
     base = measure(model, task, tick=watch.look)
+    others = [judged_part(part, model, watch) for part in parts]
     judging_s = time.monotonic() - begun
     events.write(
         "plan",
         steps=rows.steps,
-        train_rows=len(rows.train),
+        train_rows=trained_rows(rows, parts),
         heldout_rows=task.rows,
         device=name_device(model.device),
         precision=precision,
@@ -132,30 +151,36 @@ def train(
     watch.look()
 
     arguments = training_arguments(folder, config, rows, precision, model.device, engine)
-    reporter = Events(events, task.metric_ids, looks(rows.steps, config.evaluations), len(rows.train), judging_s)
+    reporter = Events(
+        events, task.metric_ids, looks(rows.steps, config.evaluations), trained_rows(rows, parts), judging_s
+    )
     epoch = Epoch()
+    first = feed(data, rows.train, config, taught if taught is None else taught[: len(rows.train)], epoch)
+    train_dataset = datasets_of(first, parts, epoch)
+    arguments.batch_sampler = sampler_of(config, parts, train_dataset)
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
-        train_dataset=feed(data, rows.train, config, taught if taught is None else taught[: len(rows.train)], epoch),
-        eval_dataset=loss_rows(data, live_rows, config, taught if taught is None else taught[len(rows.train) :]),
-        loss=loss,
+        train_dataset=train_dataset,
+        loss=losses,
         evaluator=LiveEvaluator(live, base if live.texts == task.texts else None),
         callbacks=[
             reporter,
             Stopping(watch),
             epoch,
-            Heads(loss, model),
+            Heads(learning, model),
             Checkpoints(folder.checkpoints, fingerprint, checkpoint_every_s, note_into(events)),
         ],
     )
+    heldout = loss_rows(data, live_rows, config, taught if taught is None else taught[len(rows.train) :])
+    look_at(trainer, heldout, parts)
     trainer.remove_callback(PrinterCallback)
     checkpoint = find_checkpoint(folder, fingerprint, events)
 
     events.write("phase", phase="training")
     if checkpoint is not None:
-        restore_head(loss, model, checkpoint)
-    with fast(model, precision == "bf16", companions(loss)) if engine == "fast" else nullcontext():
+        restore_head(learning, model, checkpoint)
+    with fast(model, precision == "bf16", companions(learning)) if engine == "fast" else nullcontext():
         if checkpoint is None and config.evaluations > 0:
             trainer.evaluate()
         watch.look()
@@ -168,8 +193,16 @@ def train(
             hint=f"The learning rate of {config.learning_rate:g} is too high for this model; try a tenth of it.",
         )
     shutil.rmtree(folder.checkpoints / ASIDE, ignore_errors=True)
-    facts = Facts(config.loss, config.learning_rate, rows.batch_size, len(rows.train), tuple(reporter.losses))
-    return Trained(config, info, model.eval(), task, base, rows, facts, trainer.state.global_step, rows.steps)
+    facts = Facts(config.loss, config.learning_rate, rows.batch_size, trained_rows(rows, parts), tuple(reporter.losses))
+    return Trained(
+        config, info, model.eval(), task, base, rows, tuple(others), facts, trainer.state.global_step, rows.steps
+    )
+
+
+def judged_part(part: Part, model: SentenceTransformer, watch: StopWatch) -> JudgedPart:
+    """The base model on a further dataset."""
+    task = make_task(part.data, part.info.format, part.rows.heldout, part.rows.split.shared, corpus=part.corpus)
+    return JudgedPart(part, task, measure(model, task, tick=watch.look))
 
 
 def load(folder: RunFolder) -> tuple[TrainConfig, DatasetInfo, pa.Table]:
@@ -204,6 +237,7 @@ def training_arguments(
         seed=config.seed,
         data_seed=config.seed,
         batch_sampler=batch_sampler(config),
+        multi_dataset_batch_sampler=config.dataset_turns,
         dataloader_drop_last=rows.drop_last,
         dataloader_pin_memory=device.type == "cuda",
         use_cpu=device.type == "cpu",
@@ -300,7 +334,8 @@ def check_room(folder: RunFolder, loss: nn.Module) -> None:
 
 def fingerprint_of(folder: RunFolder) -> str:
     """Names the config and data that a checkpoint belongs to."""
-    parts = (folder.config.read_bytes(), folder.split.read_bytes(), (folder.dataset / "dataset.json").read_bytes())
+    parts = [folder.config.read_bytes(), folder.split.read_bytes(), (folder.dataset / "dataset.json").read_bytes()]
+    parts += [path.read_bytes() for path in sorted(folder.datasets.glob("*/dataset.json"))]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 

@@ -97,6 +97,18 @@ def verdict_words(verdict: Verdict) -> dict[str, Any]:
         "corpus_size": verdict.corpus_size,
         "split_note": verdict.split_note,
         "note": verdict.note,
+        "others": [
+            {
+                "name": one.name,
+                "label": METRIC[one.metric.id].label,
+                "base": one.metric.base,
+                "tuned": one.metric.tuned,
+                "low": one.metric.low,
+                "high": one.metric.high,
+                "rows": one.heldout_rows,
+            }
+            for one in verdict.others
+        ],
         "now_right": list(verdict.now_right),
         "now_wrong": list(verdict.now_wrong),
         "metrics": [

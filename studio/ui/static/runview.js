@@ -125,6 +125,11 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
         h("th", { scope: "col" }, "Tuned"), h("th", { scope: "col" },
           h("span", { class: "tip", tabindex: "0", "data-tip": "If the rows had been drawn again, the difference would lie in this range 95 times of 100." }, "Difference (95 % interval)")))), h("tbody", {}, ...lines))),
       examples(v.now_right, "Questions that it now gets right"), examples(v.now_wrong, "Questions that it now gets wrong"),
+      v.others && v.others.length ? h("div", { class: "verdict-table" }, h("table", {}, h("thead", {}, h("tr", {},
+        ...["Trained along", "Metric", "Base", "Tuned", "Difference (95 % interval)"].map((title) => h("th", { scope: "col" }, title)))),
+      h("tbody", {}, ...v.others.map((one) => h("tr", {}, h("th", { scope: "row" }, one.name), h("td", {}, one.label),
+        h("td", {}, number(one.base)), h("td", {}, number(one.tuned)),
+        h("td", {}, h("b", {}, signed(one.tuned - one.base)), h("small", {}, ` ${signed(one.low)} to ${signed(one.high)}`))))))) : null,
       v.advice.length ? h("ul", { class: "advice" }, ...v.advice.map((words) => h("li", {}, words))) : null,
       h("p", { class: "fine" }, `Judged on ${v.heldout_rows.toLocaleString("en")} rows that training never saw${where}. ${v.split_note}`),
       v.note ? h("p", { class: "fine" }, v.note) : null);
