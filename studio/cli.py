@@ -406,7 +406,8 @@ def search(
 
     entries, positions = distinct(texts)
     loaded = load(model)
-    index = Index(encode(loaded, entries, progress=_report_encoding()), positions, len(texts))
+    vectors = encode(loaded, entries, progress=_report_encoding())
+    index = Index(vectors, positions, len(texts), loaded.similarity_fn_name)
     hits = find(query, texts, index, loaded, top_k)
     if as_json:
         rows = [{**asdict(hit), "row": table.rows[hit.document].as_py()} for hit in hits]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from studio.catalog.designs import DISTIL
 from studio.catalog.models import DEFAULT_MODEL, MODEL
 from studio.data.dataset import DatasetInfo, import_dataset, load_info, load_rows
 from studio.data.table import Roles, Table
@@ -74,8 +75,10 @@ def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any]) ->
     given = dict(given)
     for field in MODEL_FIELDS:
         named = given.get(field)
-        if named is not None and named not in MODEL and Path(str(named)).expanduser().is_dir():
-            given[field] = str(Path(named).expanduser().absolute())  # the worker may stand somewhere else
+        distil = DISTIL if str(named or "").startswith(DISTIL) else ""
+        place = Path(str(named or "").removeprefix(distil)).expanduser()
+        if named is not None and named not in MODEL and place.is_dir():
+            given[field] = f"{distil}{place.absolute()}"  # the worker may stand somewhere else
     base_model = str(given.get("base_model", DEFAULT_MODEL))
     suggested = suggest_config(info, base_model, rows).model_dump()
     if isinstance(given.get("max_train_rows"), int):
@@ -139,6 +142,9 @@ class Progress:
             now = time.monotonic()
             if event["event"] == "phase" and event["phase"] != "done":
                 yield f"{event['phase']} ..."
+            elif event["event"] == "download" and (now - self._said >= SAY_EVERY_S or event["done"] == event["total"]):
+                self._said = now
+                yield f"{event['done'] / 1e6:,.1f} of {event['total'] / 1e6:,.1f} MB"
             elif event["event"] == "note":
                 yield f"{event['severity']}: {event['message']}"
             elif event["event"] == "plan":

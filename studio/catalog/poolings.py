@@ -1,4 +1,4 @@
-"""How token embeddings become one vector. Ids are sentence-transformers' own pooling modes."""
+"""How token embeddings become one vector. Ids are sentence-transformers' own pooling modes, joined with ``+``."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,9 @@ class Pooling:
     label: str
     help: str
 
+
+JOIN = "+"
+"""Between modes whose vectors are put one after the other: ``max+mean`` is twice as long as ``mean``."""
 
 POOLINGS = (
     Pooling("default", "The model's own", "Keep what the model was made with; mean pooling for a plain transformer."),
@@ -26,4 +29,13 @@ POOLINGS = (
         "weightedmean", "Weighted mean", "An average in which later tokens count more. For decoder models such as GPT."
     ),
     Pooling("lasttoken", "Last token", "The embedding of the last token. For decoder models that were trained for it."),
+    Pooling("max+mean", "Mean and max", "Both vectors, one after the other: twice the dimensions."),
+    Pooling("cls+mean", "First token and mean", "Both vectors, one after the other: twice the dimensions."),
+    Pooling(
+        "cls+max+mean", "First token, mean and max", "Three vectors, one after the other: three times the dimensions."
+    ),
 )
+
+POOLING = {record.id: record for record in POOLINGS}
+MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
+"""In the order in which all versions of sentence-transformers join their vectors."""

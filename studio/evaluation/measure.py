@@ -13,7 +13,7 @@ from sentence_transformers.sentence_transformer.evaluation import (
     InformationRetrievalEvaluator,
     TripletEvaluator,
 )
-from sentence_transformers.util import cos_sim, pairwise_cos_sim
+from sentence_transformers.util.similarity import SimilarityFunction
 
 from studio.evaluation.task import Retrieval, Task
 
@@ -34,7 +34,7 @@ class Measurement:
     values: dict[str, np.ndarray] = field(default_factory=dict)
     """Metric that is a mean -> its value for each query or row; shape (n,)."""
     similarity: np.ndarray | None = None
-    """Cosine of each row's two texts, shape (rows,); scored and labelled pairs only."""
+    """Similarity of each row's two texts, shape (rows,); scored and labelled pairs only."""
 
 
 def measure(
@@ -44,12 +44,12 @@ def measure(
     tick: Callable[[], None] = lambda: None,
     record: bool = False,
 ) -> Measurement:
-    """Judge ``model`` on ``task``.
+    """Judge ``model`` on ``task``, with its own prompts and its own similarity.
 
     ``tick`` is called between portions of the work and may raise to stop it. ``record``: keep the figures for the
     model's card.
     """
-    encoded = _Encoded(model, task.texts, tick, record)
+    encoded = _Encoded(model, task, tick, record)
     return _MEASURES[task.format](encoded, task)
 
 
@@ -61,18 +61,19 @@ def _searched(encoded: "_Encoded", task: Task) -> Measurement:
 
 def _triplets(encoded: "_Encoded", task: Task) -> Measurement:
     """A row with several negatives counts when its positive beats all of them, that is: the nearest one."""
-    anchors, positives = encoded.rows(task.anchors), encoded.rows(task.positives)
+    asked, name = encoded.asked(task.anchors), encoded.similarity_fn_name
+    anchors, positives = encoded.rows(asked), encoded.rows(task.positives)
     columns = list(zip(*task.negatives, strict=True))
-    against = torch.stack([pairwise_cos_sim(anchors, encoded.rows(column)) for column in columns])
+    against = torch.stack([encoded.pairwise(anchors, encoded.rows(column)) for column in columns])
     nearest = [columns[i][row] for row, i in enumerate(against.argmax(dim=0).tolist())]
     evaluator = TripletEvaluator(
-        task.anchors, task.positives, nearest, main_similarity_function="cosine", name=NAME, write_csv=False
+        asked, task.positives, nearest, main_similarity_function=name, name=NAME, write_csv=False
     )
     figures = evaluator(encoded)
-    right = (pairwise_cos_sim(anchors, positives) > against.max(dim=0).values).double().numpy()
+    right = (encoded.pairwise(anchors, positives) > against.max(dim=0).values).double().numpy()
     found = _search(encoded, task.retrieval)
     return Measurement(
-        {"triplet_accuracy": float(figures[f"{NAME}_cosine_accuracy"]), **found.metrics},
+        {"triplet_accuracy": float(figures[f"{NAME}_{name}_accuracy"]), **found.metrics},
         {"triplet_accuracy": right, **found.values},
     )
 
@@ -81,13 +82,14 @@ def _scored(encoded: "_Encoded", task: Task) -> Measurement:
     similarity = encoded.similarity(task)
     if not (np.ptp(task.targets) > 0 and np.ptp(similarity) > 0):
         return Measurement({}, {}, similarity)
+    kind = encoded.similarity_fn_name
     evaluator = EmbeddingSimilarityEvaluator(
-        list(task.anchors), list(task.positives), task.targets.tolist(),
-        main_similarity="cosine", name=NAME, write_csv=False,
+        encoded.asked(task.anchors), list(task.positives), task.targets.tolist(),
+        main_similarity=kind, name=NAME, write_csv=False,
     )  # fmt: skip
     figures = evaluator(encoded)
     return Measurement(
-        {name: float(figures[f"{NAME}_{name}_cosine"]) for name in ("spearman", "pearson")}, {}, similarity
+        {name: float(figures[f"{NAME}_{name}_{kind}"]) for name in ("spearman", "pearson")}, {}, similarity
     )
 
 
@@ -96,18 +98,21 @@ def _labelled(encoded: "_Encoded", task: Task) -> Measurement:
     labels = task.targets.astype(np.int64)
     if not (np.ptp(labels) > 0 and np.isfinite(similarity).all()):
         return Measurement({}, {}, similarity)
+    kind = encoded.similarity_fn_name
     evaluator = BinaryClassificationEvaluator(
-        list(task.anchors), list(task.positives), labels.tolist(),
-        similarity_fn_names=["cosine"], name=NAME, write_csv=False,
+        encoded.asked(task.anchors), list(task.positives), labels.tolist(),
+        similarity_fn_names=[kind], name=NAME, write_csv=False,
     )  # fmt: skip
     figures = {name: float(figures) for name, figures in evaluator(encoded).items()}
-    told = similarity >= figures[f"{NAME}_cosine_accuracy_threshold"]
-    chosen = similarity >= figures[f"{NAME}_cosine_f1_threshold"]
+    # The evaluator's thresholds of distances are distances; ours are similarities, higher is better.
+    sign = -1 if kind in ("euclidean", "manhattan") else 1
+    told = similarity >= sign * figures[f"{NAME}_{kind}_accuracy_threshold"]
+    chosen = similarity >= sign * figures[f"{NAME}_{kind}_f1_threshold"]
     return Measurement(
         {
-            "average_precision": figures[f"{NAME}_cosine_ap"],
-            "accuracy": figures[f"{NAME}_cosine_accuracy"],
-            "f1": figures[f"{NAME}_cosine_f1"],
+            "average_precision": figures[f"{NAME}_{kind}_ap"],
+            "accuracy": figures[f"{NAME}_{kind}_accuracy"],
+            "f1": figures[f"{NAME}_{kind}_f1"],
         },
         {"accuracy": (told == (labels == 1)).astype(np.float64), "chosen": chosen.astype(np.float64)},
         similarity,
@@ -125,18 +130,19 @@ _MEASURES = {
 
 
 def _search(encoded: "_Encoded", retrieval: Retrieval) -> Measurement:
+    kind = encoded.similarity_fn_name
     evaluator = _Search(
-        {str(i): text for i, text in enumerate(retrieval.queries)},
+        {str(i): text for i, text in enumerate(encoded.asked(retrieval.queries))},
         {str(i): text for i, text in enumerate(retrieval.corpus)},
         {str(i): {str(j) for j in found} for i, found in enumerate(retrieval.relevant)},
         own={str(i): str(j) for i, j in enumerate(retrieval.own)},
         corpus_chunk_size=max(100, SCORES_AT_ONCE // len(retrieval.queries)),
         mrr_at_k=[10], ndcg_at_k=[10], accuracy_at_k=[1, 10], precision_recall_at_k=[1, 10], map_at_k=[10],
-        score_functions={"cosine": cos_sim}, name=NAME, write_csv=False,
+        score_functions={kind: SimilarityFunction.to_similarity_fn(kind)}, name=NAME, write_csv=False,
     )  # fmt: skip
     figures = evaluator(encoded)
     names = ("ndcg@10", "mrr@10", "accuracy@1")
-    metrics = {name: float(figures[f"{NAME}_cosine_{name}"]) for name in names}
+    metrics = {name: float(figures[f"{NAME}_{kind}_{name}"]) for name in names}
     ranks = [np.array(row, dtype=bool) for row in evaluator.right]
     gains = 1 / np.log2(np.arange(2, 12))
     best = np.array([gains[: len(found)].sum() for found in retrieval.relevant])
@@ -174,41 +180,88 @@ class _Search(InformationRetrievalEvaluator):
         return super().compute_metrics(queries_result_list)
 
 
+class _Asked(str):
+    """A text that is asked with, for a model that embeds queries otherwise than documents: another text than the same
+    words as a document."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is _Asked and str.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return hash((_Asked, str(self)))
+
+
 class _Encoded:
-    """A model for the evaluators to ask: every text of the task embedded once, looked up afterwards."""
+    """A model for the evaluators to ask: every text of the task embedded once, looked up afterwards.
 
-    similarity_fn_name = "cosine"
+    A model with prompts embeds anchors and questions with its query prompt, all others with that for documents.
+    """
 
-    def __init__(self, model: SentenceTransformer, texts: Sequence[str], tick: Callable[[], None], record: bool):
+    def __init__(self, model: SentenceTransformer, task: Task, tick: Callable[[], None], record: bool):
+        self.similarity_fn_name = model.similarity_fn_name
+        self.pairwise = SimilarityFunction.to_similarity_pairwise_fn(model.similarity_fn_name)
+        self._query_prompt, self._document_prompt = prompts_of(model)
+        self._tells_apart = self._query_prompt != self._document_prompt
+        texts: dict[str, None] = dict.fromkeys(task.texts)
+        if self._tells_apart:
+            queries = task.anchors if task.retrieval is None else (*task.anchors, *task.retrieval.queries)
+            found = {*task.positives, *(text for row in task.negatives for text in row)}
+            found.update(task.retrieval.corpus if task.retrieval is not None else ())
+            texts = dict.fromkeys((*self.asked(queries), *(text for text in task.texts if text in found)))
         ordered = sorted(texts, key=len, reverse=True)  # texts of like length together: little padding
         parts = []
         was_training = model.training
         for start in range(0, len(ordered), TEXTS_A_STEP):
             tick()
-            portion = ordered[start : start + TEXTS_A_STEP]
-            parts.append(
-                model.encode(portion, batch_size=BATCH_SIZE, show_progress_bar=False, convert_to_tensor=True)
-                .float()
-                .cpu()
-            )
+            parts.append(self._embed(model, ordered[start : start + TEXTS_A_STEP]))
         tick()
         model.train(was_training)
         self._embeddings = torch.cat(parts)
         self._position = {text: position for position, text in enumerate(ordered)}
         self.model_card_data = model.model_card_data if record else _NoCard()
 
+    def _embed(self, model: SentenceTransformer, texts: list[str]) -> torch.Tensor:
+        queries = [i for i, text in enumerate(texts) if type(text) is _Asked]
+        documents = [i for i, text in enumerate(texts) if type(text) is not _Asked]
+        parts = [
+            model.encode(
+                [str(texts[i]) for i in rows],
+                prompt=prompt, batch_size=BATCH_SIZE, show_progress_bar=False, convert_to_tensor=True,
+            )
+            .float()
+            .cpu()
+            for rows, prompt in ((queries, self._query_prompt), (documents, self._document_prompt))
+            if rows
+        ]  # fmt: skip
+        return torch.cat(parts)[torch.tensor(queries + documents).argsort()]
+
+    def asked(self, texts: Sequence[str]) -> list[str]:
+        """``texts`` as those that are asked with."""
+        return [_Asked(text) for text in texts] if self._tells_apart else list(texts)
+
     def rows(self, texts: Sequence[str]) -> torch.Tensor:
         """Embeddings of ``texts``, shape (n, dimension)."""
         return self._embeddings[torch.tensor([self._position[text] for text in texts])]
 
     def similarity(self, task: Task) -> np.ndarray:
-        return pairwise_cos_sim(self.rows(task.anchors), self.rows(task.positives)).double().numpy()
+        return self.pairwise(self.rows(self.asked(task.anchors)), self.rows(task.positives)).double().numpy()
 
     def encode(self, texts: Sequence[str], convert_to_tensor: bool = False, **_: Any) -> torch.Tensor | np.ndarray:
         found = self.rows(texts)
         return found if convert_to_tensor else found.numpy()
 
     encode_query = encode_document = encode
+
+
+def prompts_of(model: SentenceTransformer) -> tuple[str, str]:
+    """What stands before a query and before a document; see SentenceTransformer.encode_query and encode_document."""
+    default = model.prompts.get(model.default_prompt_name or "", "")
+    document = next(
+        (model.prompts[name] for name in ("document", "passage", "corpus") if name in model.prompts), default
+    )
+    return model.prompts.get("query", default) or "", document or ""
 
 
 class _NoCard:

@@ -155,7 +155,8 @@ class Corpora:
         folder = self._runs.model_folder(run.owner, run.id)
         earlier = self._runs.base_folder(run)
         base = run.config.base_model if earlier is None else str(earlier)
-        return Model(base_key(run.config.base_model), base), Model(tuned_key(run.id), str(folder))
+        name = run.config.base_model
+        return Model(base_key(name if name.startswith("run:") else base), base), Model(tuned_key(run.id), str(folder))
 
     def _open(self, record: IndexRecord) -> Any:
         from studio.search.index import open_index

@@ -87,6 +87,7 @@ class Feed:
         self._plan: dict[str, Any] = {}
         self._last: dict[str, Any] = {}
         self._phase = ""
+        self._download: dict[str, int] | None = None
 
     def read(self, since: int) -> dict[str, Any]:
         """All but the database's part of the feed dict (see studio.py)."""
@@ -106,6 +107,7 @@ class Feed:
                 "notes": [note for event, note in self._notes if event >= start],
                 "device": self._plan.get("device"),
                 "precision": self._plan.get("precision"),
+                "download": self._download,
                 "base": {name: _finite(value) for name, value in (self._plan.get("base") or {}).items()},
             }
 
@@ -160,6 +162,8 @@ class Feed:
             self._phase = event["phase"]
         elif kind == "plan":
             self._plan = event
+        elif kind == "download":
+            self._download = {key: int(event[key]) for key in ("done", "total")}
         if went_back:
             self._went_back_at = number
         self._count += 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from studio.catalog.designs import DISTIL
 from studio.files import read_json, write_json
 from studio.runs.feed import Feeds
 from studio.runs.store import INDEXES, MAKINGS, RUNS, Row, Store
@@ -157,9 +158,14 @@ def write_run_config(folder: RunFolder, run: dict[str, Any], config_json: str) -
     """config.json as the worker needs it: a model tuned earlier is the copy that lies in the run's own folder."""
     config = TrainConfig.model_validate_json(config_json)
     copies = {"base_model": "base_folder", **{field: f"{field}_folder" for field in MODEL_FIELDS[1:]}}
-    here = {field: str(folder.path / run[place]) for field, place in copies.items() if run.get(place)}
+    here = {f: located(getattr(config, f), folder.path / run[at]) for f, at in copies.items() if run.get(at)}
     config = config.model_copy(update=here)
     write_json(folder.config, config.model_dump())
+
+
+def located(base_model: str, folder: Path) -> str:
+    """``run:<id>``, or ``static-of:run:<id>``, with the folder of the model in its place."""
+    return f"{DISTIL if base_model.startswith(DISTIL) else ''}{folder}"
 
 
 def note(folder: RunFolder, message: str) -> None:

@@ -66,7 +66,7 @@ class Studio:
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
     learning_rate, rows_per_s}, eval {step, loss, <metric> ...}, metrics [ids], primary, eta_s, rows_per_s, notes
-    [{t, severity, message}], device, precision, base {metric: value}. Pass ``next`` back as ``since``. ``reset`` true:
+    [{t, severity, message}], device, precision, base {metric: value}, download {done, total} in bytes or None. Pass ``next`` back as ``since``. ``reset`` true:
     the points replace those that the caller has (first call, or the run went back to a checkpoint); false: they are
     new ones to append.
     """

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from studio.catalog.designs import DISTIL
 from studio.data.dataset import load_rows
 from studio.errors import HostError, NotFound, RunError
 from studio.evaluation.result import Verdict
@@ -14,12 +15,12 @@ from studio.runs.datasets import Datasets
 from studio.runs.feed import Feeds
 from studio.runs.indexes import Indexes, tuned_key
 from studio.runs.names import display_name, safe_file_name
-from studio.runs.queue import TrainingLane, write_run_config
+from studio.runs.queue import TrainingLane, located, write_run_config
 from studio.runs.records import ENDED, RunRecord, when
 from studio.runs.store import RUNS, Row, Store, new_id
 from studio.runs.supervisor import Supervisor
 from studio.runs.workspace import Workspace, link_tree, remove, size_mb
-from studio.training.bases import Base, resolve_base
+from studio.training.bases import Base, base_of, limits
 from studio.training.config import MODEL_FIELDS, TrainConfig
 from studio.training.folder import RunFolder
 
@@ -81,7 +82,9 @@ class Runs:
             config, found = self._with_earlier_run(owner, config, field)
             runs |= {} if found is None else {field: found}
         models = {field: self.model_folder(owner, row["id"]) for field, row in runs.items()}
-        full = config.model_copy(update={field: str(folder) for field, folder in models.items()})
+        full = config.model_copy(
+            update={field: located(getattr(config, field), folder) for field, folder in models.items()}
+        )
         data = load_rows(dataset.folder) if dataset.info.rows <= EXACT_CHECK_ROWS else None
         check_fit(dataset.info, full, data)
         others = [self._datasets.get(owner, id) for id in dict.fromkeys(also) if id != dataset.id]
@@ -90,10 +93,13 @@ class Runs:
         for other in others:
             few = other.info.rows <= EXACT_CHECK_ROWS
             check_part(other.info, full, load_rows(other.folder) if few else None)
-        base = resolve_base(full.base_model)
+        base = base_of(full)
         self._check_room(base, dataset.folder)
 
-        label = runs["base_model"]["name"] if "base_model" in runs else base.label
+        label = base.label
+        if "base_model" in runs:
+            name_of = runs["base_model"]["name"]
+            label = name_of if base.source is None else f"Static model of {name_of}"
         name = display_name(name, f"{dataset.name} with {label}")
         id = new_id()
         run: dict[str, Any] = {"id": id, "name": name, "dataset_name": dataset.name, "base_label": label}
@@ -203,7 +209,11 @@ class Runs:
         return folder.model
 
     def base_folder(self, record: RunRecord) -> Path | None:
-        """The run's own copy of the tuned model that it started from; None: it started from another kind of model."""
+        """The run's own copy of the model that it started from, tuned earlier or built; None: it started from another
+        kind of model."""
+        built = RunFolder(record.folder).built
+        if built.is_dir():
+            return built
         folder = read_json(RunFolder(record.folder).run).get("base_folder")
         return None if folder is None else record.folder / folder
 
@@ -212,9 +222,11 @@ class Runs:
 
         Folders inside the workspace are models of runs, or nobody's business.
         """
-        name = (getattr(config, field) or "").strip()
-        if not name:
+        given = (getattr(config, field) or "").strip()
+        if not given:
             return config, None
+        distil = DISTIL if given.startswith(DISTIL) else ""
+        name = given.removeprefix(distil)
         runs = self._workspace.runs.resolve()
         id = None
         if name.startswith("run:"):
@@ -230,10 +242,12 @@ class Runs:
         if id is None:
             return config, None
         earlier = self._store.get(RUNS, owner, id)
-        return config.model_copy(update={field: f"run:{earlier['id']}"}), earlier
+        return config.model_copy(update={field: f"{distil}run:{earlier['id']}"}), earlier
 
     def _check_room(self, base: Base, dataset: Path) -> None:
-        if base.path is None:
+        if base.design is not None:
+            weights_mb = (limits(base).parameters_m or UNKNOWN_WEIGHTS_MB / 4) * 4
+        elif base.path is None:
             weights_mb = base.record.size_mb if base.record else UNKNOWN_WEIGHTS_MB
         else:
             files = [base.path] if base.path.is_file() else base.path.rglob("*.safetensors")

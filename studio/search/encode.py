@@ -1,4 +1,8 @@
-"""Texts to unit vectors: each distinct text once, the longest first, in batches of about equal work."""
+"""Texts to vectors: each distinct text once, the longest first, in batches of about equal work.
+
+Vectors are of length 1 where a model compares by cosine; where length counts (dot product, distances) they stay as the
+model makes them.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -37,7 +41,7 @@ def encode(
     stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """Unit vectors of the texts.
+    """Vectors of the texts.
 
     Args:
         model: Must be in evaluation mode.
@@ -47,7 +51,7 @@ def encode(
         progress: Told how many distinct texts are done, and of how many.
 
     Returns:
-        (len(texts), dimension) float32, each row of length 1.
+        (len(texts), dimension) float32, each row of length 1 where the model compares by cosine.
 
     Raises:
         SearchError: The model gives something that is not a number.
@@ -80,7 +84,7 @@ def encode_chunks(
     query: bool = False,
     stop: Callable[[], bool] | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Positions and unit vectors, chunk by chunk, of the texts at ``order``. Raises as ``encode`` does."""
+    """Positions and vectors, chunk by chunk, of the texts at ``order``. Raises as ``encode`` does."""
     run = model.encode_query if query else model.encode_document
     for start in range(0, len(order), CHUNK):
         if stop and stop():
@@ -88,7 +92,7 @@ def encode_chunks(
         rows = order[start : start + CHUNK]
         chunk = [texts[row] for row in rows]
         vectors = run(chunk, batch_size=_batch_size(model, chunk), show_progress_bar=False, convert_to_numpy=True)
-        yield rows, _unit(np.asarray(vectors, dtype=np.float32))
+        yield rows, _checked(np.asarray(vectors, dtype=np.float32), unit=model.similarity_fn_name == "cosine")
 
 
 def dimension(model: "SentenceTransformer") -> int:
@@ -97,7 +101,7 @@ def dimension(model: "SentenceTransformer") -> int:
 
 
 def encode_one(model: "SentenceTransformer", text: str, *, query: bool = False) -> np.ndarray:
-    """(dimension,) float32 of length 1."""
+    """(dimension,) float32."""
     return next(encode_chunks(model, [text], np.zeros(1, dtype=np.int64), query=query))[1][0]
 
 
@@ -109,12 +113,14 @@ def _batch_size(model: "SentenceTransformer", texts: list[str]) -> int:
     return max(8, min(MAX_BATCH, budget // tokens))
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1. A row of zeros (a text without a known token) stays: it is similar to nothing."""
+def _checked(vectors: np.ndarray, unit: bool) -> np.ndarray:
+    """Rows, of length 1 if need be. A row of zeros (a text without a known token) stays: it is similar to nothing."""
     if not np.isfinite(vectors).all():
         raise SearchError(
             "The model's vectors are not numbers.",
             hint="Its training went wrong; train again with a lower learning rate.",
         )
+    if not unit:
+        return vectors
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1)

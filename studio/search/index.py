@@ -1,6 +1,6 @@
-"""An index: the unit vectors of a corpus under one model, in one folder, searched exactly.
+"""An index: the vectors of a corpus under one model, in one folder, searched exactly.
 
-    vectors.npy      (distinct texts, dimension) float32, memory-mapped
+    vectors.npy      (distinct texts, dimension) float32, memory-mapped; of length 1 for models that compare by cosine
     positions.npy    (distinct texts,) int64: where in the corpus each text stands first
     partial.json     how far building has come; gone when it is done
     meta.json        IndexMeta, written last: without it there is no index
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
+VALUES_AT_ONCE = 4_000_000
+"""Numbers of an index that distances are computed of at a time."""
+
+
 @dataclass(frozen=True)
 class IndexMeta:
     model: str
@@ -38,28 +42,39 @@ class IndexMeta:
     entries: int
     """Distinct texts that are not empty: what is searched."""
     dimension: int
+    similarity: str = "cosine"
+    """How the model compares vectors: cosine, dot, euclidean or manhattan."""
 
 
 @dataclass(frozen=True)
 class Index:
     vectors: np.ndarray
-    """(entries, dimension) float32, rows of length 1."""
+    """(entries, dimension) float32; rows of length 1 where they are compared by cosine."""
     positions: np.ndarray
     """(entries,) int64, ascending: where each entry's text stands in the corpus."""
     rows: int
     """Texts of the corpus."""
+    similarity: str = "cosine"
 
     def scores(self, vector: np.ndarray) -> np.ndarray:
-        """Cosine of every entry with a unit vector: (entries,) float32 in [-1, 1]."""
+        """Similarity of every entry with a vector: (entries,) float32, higher is better.
+
+        Cosines are in [-1, 1]; a distance d stands as 1 / (1 + d), in (0, 1].
+        """
         if vector.shape != (self.vectors.shape[1],):
             raise SearchError(
                 f"The index has {self.vectors.shape[1]} dimensions, the model {vector.shape[-1]}.",
                 hint="It was built with another model: index the corpus again.",
             )
-        return np.clip(self.vectors @ vector, -1, 1)
+        if self.similarity in ("euclidean", "manhattan"):
+            order = 2 if self.similarity == "euclidean" else 1
+            parts = np.array_split(self.vectors, max(1, self.vectors.size // VALUES_AT_ONCE))
+            return np.concatenate([1 / (1 + np.linalg.norm(part - vector, order, axis=1)) for part in parts])
+        products = self.vectors @ vector
+        return np.clip(products, -1, 1) if self.similarity == "cosine" else products
 
     def search(self, vector: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Positions in the corpus and cosines of the best entries, best first; equal scores by position."""
+        """Positions in the corpus and scores of the best entries, best first; equal scores by position."""
         scores = self.scores(vector)
         best = top(scores, top_k)
         return self.positions[best], scores[best]
@@ -133,7 +148,13 @@ def build_index(
     entries, positions = distinct(texts)
     model = model or load(model_name)
     meta = IndexMeta(
-        model_name, model_hash(model_name), _texts_hash(entries), len(texts), len(entries), dimension(model)
+        model_name,
+        model_hash(model_name),
+        _texts_hash(entries),
+        len(texts),
+        len(entries),
+        dimension(model),
+        model.similarity_fn_name,
     )
     folder.mkdir(parents=True, exist_ok=True)
     if read_json(folder / "meta.json") == asdict(meta):
@@ -178,7 +199,7 @@ def open_index(folder: Path, model_name: str | None = None) -> Index:
         vectors = positions = np.empty((0, 0))
     if vectors.shape != (meta.entries, meta.dimension) or positions.shape != (meta.entries,):
         raise SearchError("The index is damaged.", hint="Delete it and index the corpus again.")
-    return Index(vectors, positions, meta.rows)
+    return Index(vectors, positions, meta.rows, meta.similarity)
 
 
 def model_hash(name: str) -> str:

@@ -10,7 +10,7 @@ MAX_HITS = 100
 
 @dataclass(frozen=True)
 class Hit:
-    """One search result. ``score``: cosine in [-1, 1], higher is better."""
+    """One search result. ``score``: higher is better; a cosine is in [-1, 1]."""
 
     rank: int
     """From 1."""

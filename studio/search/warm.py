@@ -15,7 +15,8 @@ def load(name: str) -> "SentenceTransformer":
     Raises:
         ModelError: It cannot be had.
     """
-    from studio.training.bases import download, resolve_base
+    from studio.training.bases import resolve_base
+    from studio.training.fetch import download
     from studio.training.model import load_base
 
     return load_base(download(resolve_base(name))).eval()

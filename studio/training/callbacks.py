@@ -20,6 +20,7 @@ from studio.training.folder import EventWriter, RunFolder
 
 MOST_TRAIN_EVENTS = 2000
 LOG_EVERY_S = 10.0
+SAY_BYTES_EVERY_S = 0.5
 SMOOTHING = 0.2
 """Weight of the newest step in the running mean of a step's seconds."""
 
@@ -44,6 +45,22 @@ class StopWatch:
             if not (read_json(self._folder.stop) or {}).get("keep"):
                 raise Cancelled
             self.keep = True
+
+
+class Downloading:
+    """Says how much of a base model is there, a few times a second at most, and looks whether the run is to stop."""
+
+    def __init__(self, events: EventWriter, watch: StopWatch):
+        self._events, self._watch = events, watch
+        self._said = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._said < SAY_BYTES_EVERY_S and done < total:
+            return
+        self._said = now
+        self._watch.look()
+        self._events.write("download", done=done, total=total)
 
 
 class LiveEvaluator(BaseEvaluator):

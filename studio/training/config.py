@@ -12,13 +12,26 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from studio.catalog.losses import LOSS, LOSSES, MODIFIER, MODIFIERS, LossParameter
 from studio.catalog.models import DEFAULT_MODEL
-from studio.catalog.poolings import POOLINGS
+from studio.catalog.poolings import JOIN, MODES, POOLINGS
+from studio.catalog.similarities import SIMILARITIES
 from studio.errors import ConfigError
+from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
 from studio.training.fit import modifier_misfit
 
 
-def _setting(default: Any, label: str, help: str, *, group: str = "more", unit: str = "", **bounds: Any) -> Any:
-    return Field(default, title=label, description=help, json_schema_extra={"group": group, "unit": unit}, **bounds)
+def _setting(
+    default: Any,
+    label: str,
+    help: str,
+    *,
+    group: str = "more",
+    unit: str = "",
+    common: tuple[str, ...] = (),
+    **bounds: Any,
+) -> Any:
+    """``common``: values to choose from where others are possible too."""
+    extra = {"group": group, "unit": unit, "common": common}
+    return Field(default, title=label, description=help, json_schema_extra=extra, **bounds)
 
 
 class TrainConfig(BaseModel):
@@ -34,8 +47,12 @@ class TrainConfig(BaseModel):
         min_length=1,
         max_length=1000,
     )
-    pooling: Literal[tuple(p.id for p in POOLINGS)] = _setting(
-        "default", "Pooling", "How the embeddings of a text's tokens become one vector.", group="main"
+    pooling: str = _setting(
+        "default",
+        "Pooling",
+        "How the embeddings of a text's tokens become one vector. Several are joined with +, such as max+mean.",
+        group="main",
+        common=tuple(p.id for p in POOLINGS),
     )
     loss: Literal[tuple(record.id for record in LOSSES)] = _setting(
         "MultipleNegativesRankingLoss",
@@ -63,6 +80,65 @@ class TrainConfig(BaseModel):
         unit="tokens",
         ge=8,
         le=32768,
+    )
+    layers: int | None = _setting(
+        None, "Layers", "How deep a new transformer is. More learn more and take longer. Empty: the usual.",
+        group="architecture", ge=1, le=24,
+    )  # fmt: skip
+    width: int | None = _setting(
+        None, "Width", "Numbers in each vector of a new or distilled model. Empty: the usual.",
+        group="architecture", unit="dimensions", ge=16, le=1024, multiple_of=8,
+    )  # fmt: skip
+    vocabulary: int | None = _setting(
+        None, "Vocabulary", "Most different tokens or words that a new model tells apart. Empty: the usual.",
+        group="architecture", unit="tokens", ge=100, le=100_000,
+    )  # fmt: skip
+    tokenizer: Literal["wordpiece", "bpe"] = _setting(
+        "wordpiece",
+        "Tokenizer",
+        "How a new model cuts words into pieces. Byte pairs (BPE) know every character of every script.",
+        group="architecture",
+    )
+    projection: int | None = _setting(
+        None,
+        "Projection",
+        "A dense layer behind the pooling that makes vectors of this many numbers, and is learnt. Empty: none.",
+        group="architecture",
+        unit="dimensions",
+        ge=8,
+        le=4096,
+    )
+    projection_activation: Literal["none", "tanh"] = _setting(
+        "none",
+        "Activation",
+        "What bends the projection: tanh keeps every number between -1 and 1.",
+        group="architecture",
+    )
+    normalize: Literal["keep", "on", "off"] = _setting(
+        "keep",
+        "Unit length",
+        "Whether every vector is scaled to length 1, so that dot product and cosine are the same.",
+        group="architecture",
+    )
+    similarity: Literal[tuple(record.id for record in SIMILARITIES)] = _setting(
+        "default",
+        "Similarity",
+        "How two vectors are compared, in training, judging and search. Cosine is right for nearly all models.",
+        group="architecture",
+    )
+    query_prompt: str | None = _setting(
+        None,
+        "Before a query",
+        "Words put before every anchor or query, such as 'query: ' (with the space). Empty: the model's own, mostly none.",
+        group="architecture",
+        max_length=2000,
+    )
+    document_prompt: str | None = _setting(
+        None,
+        "Before a document",
+        "Words put before every positive, negative or document, such as 'passage: '. Empty: the model's own, mostly none.",
+        group="architecture",
+        max_length=2000,
     )
     modifier: Literal[tuple(record.id for record in MODIFIERS)] = _setting(
         "none",
@@ -199,6 +275,29 @@ class TrainConfig(BaseModel):
         42, "Seed", "Start of all random choices: the same seed gives the same model.", ge=0, le=2**31 - 1
     )
 
+    @field_validator("pooling")
+    @classmethod
+    def _pooling_modes(cls, value: str) -> str:
+        """Several modes in the order in which their vectors are joined."""
+        modes = [mode.strip() for mode in value.split(JOIN)]
+        if modes == ["default"]:
+            return "default"
+        if unknown := [mode for mode in modes if mode not in MODES]:
+            raise ValueError(
+                f"there is no pooling '{unknown[0]}'; there are {', '.join(MODES)}, and any of them joined with +"
+            )
+        if len(set(modes)) < len(modes):
+            raise ValueError("a pooling stands in it twice")
+        return JOIN.join(sorted(modes, key=MODES.index))
+
+    @model_validator(mode="after")
+    def _architecture_fits(self) -> "TrainConfig":
+        takes = architecture_fields(self.base_model, self.projection)
+        for name in ARCHITECTURE_FIELDS:
+            if name not in takes and getattr(self, name) != FIELD[name].default:
+                raise ValueError(f"{self.base_model} has no setting '{FIELD[name].label}' ({name}).")
+        return self
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         loss = LOSS[self.loss]
@@ -310,7 +409,7 @@ class ConfigField:
     label: str
     help: str
     group: str
-    """``main``, ``loss`` (only some losses take it) or ``more``."""
+    """``main``, ``loss`` (only some losses take it), ``architecture`` or ``more``."""
     unit: str
     kind: type
     """``str``, ``int`` or ``float``."""
@@ -318,6 +417,8 @@ class ConfigField:
     default: Any
     choices: tuple[str, ...]
     """Empty: not a choice."""
+    is_open: bool
+    """Other values than the choices are possible."""
     minimum: float | None
     maximum: float | None
 
@@ -325,14 +426,17 @@ class ConfigField:
 def _describe(name: str, info: Any) -> ConfigField:
     options = get_args(info.annotation)
     optional = type(None) in options
-    choices = tuple(o for option in options for o in (option, *get_args(option)) if isinstance(o, str))
+    extra = info.json_schema_extra
+    choices = extra["common"] or tuple(
+        o for option in options for o in (option, *get_args(option)) if isinstance(o, str)
+    )
     kind = str if choices else next((o for o in options if o is not type(None)), info.annotation)
     limits = {
         key: getattr(item, key) for item in info.metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)
     }
-    extra = info.json_schema_extra
     return ConfigField(
         name, info.title, info.description, extra["group"], extra["unit"], kind, optional, info.default, choices,
+        bool(extra["common"]),
         limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt")),
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ from studio.data.codes import picked_rows
 from studio.data.cut import TokenLengths
 from studio.data.dataset import DatasetInfo
 from studio.data.rows import text_columns
-from studio.training.bases import Base, Limits, limits, resolve_base
+from studio.training.bases import Base, Limits, base_of, limits, resolve_base
 from studio.training.config import TrainConfig
 from studio.training.fit import packs
 from studio.training.parts import make_parts, plan_together, trained_rows
@@ -42,6 +42,8 @@ EFFICIENCY_FAST = {"fp32": 0.4, "bf16": 0.6}
 FAST_STEP_S = 0.2
 """What a step of the fast engine takes besides."""
 EFFICIENCY_ENCODE = 0.6
+EFFICIENCY_TOKENS = 0.1
+"""The same for reading a vocabulary token by token, when a static model is distilled."""
 OPTIMIZER_S_PER_M = 1.2e-3
 """Adam, seconds a step and million parameters."""
 STATIC_S_PER_TOKEN = 1.5e-6
@@ -82,7 +84,7 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
     """
     check_fit(info, config, data)
     rows = plan_rows(data, config)
-    base = resolve_base(config.base_model)
+    base = base_of(config)
     known = limits(base)
     sizes = (rows.steps, len(rows.train), len(rows.heldout))
     notes = [*rows.notes]
@@ -94,11 +96,14 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
     limit = config.max_seq_length or known.max_tokens or int(lengths.max())
     gpu = _has_gpu()
     gflops = GPU_GFLOPS if gpu else matmul_gflops()
-    cost = _static_cost if base.kind == "static" else _transformer_cost
+    cost = _transformer_cost if known.layers else _static_cost
     searched = 0 if info.format not in ("pair", "triplet") else info.corpus_rows
     seconds = STARTUP_S + cost(
         known, rows, config, searched, {k: np.minimum(v, limit) for k, v in table.items()}, gflops
     )
+    if base.source is not None:
+        source = limits(base.source)
+        seconds += _forward_flop(source, 3 * base.design.vocabulary, 3) / (gflops * 1e9 * EFFICIENCY_TOKENS)
     notes.append("On a GPU; not measured beforehand." if gpu else f"On the processor, {os.cpu_count()} cores.")
     return Estimate(
         sizes[0],

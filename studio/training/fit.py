@@ -7,6 +7,9 @@ from studio.catalog.formats import FORMAT
 from studio.catalog.losses import DECODERS, NEED, Loss, Modifier
 from studio.training.bases import Base, limits
 
+WITHOUT_TRANSFORMER = ("static", "words", "bag")
+"""Kinds of models that have none."""
+
 
 def loss_misfit(loss: Loss, format: str, negatives: int, base: Base | None = None) -> str:
     """Why the loss cannot be used with this data and base model (None: not known yet); empty when it can.
@@ -62,7 +65,7 @@ def dims_misfit(dims: tuple[int, ...], dimension: int, label: str) -> str:
 
 def _has(base: Base, need: str) -> bool:
     """Whether a base model has what a loss needs. What its files do not say is taken to be so."""
-    if base.kind == "static":
+    if base.kind in WITHOUT_TRANSFORMER:
         return False
     known = limits(base)
     if need == "dropout":

@@ -11,6 +11,7 @@ Written by the worker:
 
     events.jsonl     one object a line, append only; see EVENTS
     log.txt          what the process printed
+    base/built/      the model that training starts from, where it was built and not loaded
     split.json       how many rows train and are held out, and how they were kept apart
     taught/          what a teacher model said of the rows, for losses that learn from one
     checkpoints/     checkpoint-<step>/, each with a manifest.json written last
@@ -31,12 +32,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PHASES = ("loading", "judging base", "training", "judging tuned", "saving", "done")
+PHASES = ("downloading", "building", "loading", "judging base", "training", "judging tuned", "saving", "done")
 
 EVENTS = """
 Every event has ``t`` (seconds since 1970) and ``event``:
 
 phase    phase (one of PHASES)
+download done, total (bytes of the base model that are on this machine)
 plan     steps, train_rows, heldout_rows, device, precision, primary (metric), base (metric -> value or null)
 train    step, epoch, loss, learning_rate, grad_norm, rows_per_s, eta_s
 eval     step, loss (held-out; may be null), metrics (metric -> value)
@@ -55,6 +57,7 @@ class RunFolder:
     events = property(lambda self: self.path / "events.jsonl")
     log = property(lambda self: self.path / "log.txt")
     split = property(lambda self: self.path / "split.json")
+    built = property(lambda self: self.path / "base" / "built")
     checkpoints = property(lambda self: self.path / "checkpoints")
     taught = property(lambda self: self.path / "taught")
     model = property(lambda self: self.path / "model")

@@ -6,29 +6,53 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Transformer
-from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
+from sentence_transformers.base.modules import Dense, Normalize, Transformer
+from sentence_transformers.sentence_transformer.modules import BoW, LayerNorm, Pooling, StaticEmbedding
 from tokenizers import Tokenizer
+from torch import nn
 
+from studio.catalog.poolings import JOIN
 from studio.errors import ConfigError, ModelError
-from studio.training.bases import Base, download, limits, resolve_base, tokenizer_file
+from studio.training.bases import Base, base_of, limits, tokenizer_file
 from studio.training.config import TrainConfig
+from studio.training.fetch import download
+from studio.training.prompts import set_prompts
+
+ACTIVATIONS = {"none": nn.Identity, "tanh": nn.Tanh}
 
 
-def build_model(config: TrainConfig, device: str | None = None) -> SentenceTransformer:
-    """The base model with the config's pooling and longest text, weights in fp32.
+def build_model(config: TrainConfig, device: str | None = None, base: Base | None = None) -> SentenceTransformer:
+    """The base model with the config's pooling, projection, length, prompts and similarity; weights in fp32.
+
+    ``base``: the config's, with its files here; needed where it is built (see fresh.py), else found by its name.
 
     Raises:
         ModelError: the base model cannot be had or loaded.
         ConfigError: it does not take the pooling or the longest text.
     """
-    base = download(resolve_base(config.base_model))
+    base = base or download(base_of(config))
     model = load_base(base, device)
     if config.pooling != "default":
         _replace_pooling(model, config.pooling, base)
+    if config.projection is not None or config.normalize != "keep":
+        _replace_ending(model, config)
     if config.max_seq_length is not None:
         _limit_length(model, config.max_seq_length, base)
+    set_prompts(model, config.query_prompt, config.document_prompt)
+    if config.similarity != "default":
+        model.similarity_fn_name = config.similarity
     return model
+
+
+def changes_base(config: TrainConfig) -> bool:
+    """Whether the model that :func:`build_model` makes embeds texts otherwise than the base model does."""
+    return (
+        config.pooling != "default"
+        or config.projection is not None
+        or config.normalize != "keep"
+        or config.similarity != "default"
+        or (config.query_prompt, config.document_prompt) != (None, None)
+    )
 
 
 def load_base(base: Base, device: str | None = None) -> SentenceTransformer:
@@ -53,6 +77,8 @@ def load_base(base: Base, device: str | None = None) -> SentenceTransformer:
         ) from error
     # No request to the hub while a model card is written.
     model.model_card_data.local_files_only = True
+    if base.record is not None:
+        set_prompts(model, base.record.query_prompt or None, base.record.document_prompt or None)
     return model.float()
 
 
@@ -64,12 +90,39 @@ def _static_module(base: Base) -> StaticEmbedding:
     return StaticEmbedding(tokenizer, embedding_weights=weights[name].float())
 
 
-def _replace_pooling(model: SentenceTransformer, mode: str, base: Base) -> None:
-    for name, module in model.named_children():
+def _replace_pooling(model: SentenceTransformer, modes: str, base: Base) -> None:
+    names = list(model._modules)
+    for place, (name, module) in enumerate(model.named_children()):
         if isinstance(module, Pooling):
-            model._modules[name] = Pooling(module.embedding_dimension, mode, include_prompt=module.include_prompt)
+            pooling = Pooling(
+                module.embedding_dimension, tuple(modes.split(JOIN)), include_prompt=module.include_prompt
+            )
+            made, wanted = pooling.get_embedding_dimension(), module.get_embedding_dimension()
+            if made != wanted and any(isinstance(model._modules[n], Dense | LayerNorm) for n in names[place + 1 :]):
+                raise ConfigError(
+                    f"{base.label} has a layer behind its pooling that takes {wanted} numbers; this pooling gives {made}.",
+                    hint="Choose a single pooling instead of a combination.",
+                )
+            model._modules[name] = pooling
             return
     raise ConfigError(f"{base.label} has no pooling to choose.", hint="Leave the pooling at the model's own.")
+
+
+def _replace_ending(model: SentenceTransformer, config: TrainConfig) -> None:
+    """Put the projection where the vectors leave the model, and unit length last or not at all."""
+    modules = list(model.children())
+    normalized = any(isinstance(module, Normalize) for module in modules)
+    modules = [module for module in modules if not isinstance(module, Normalize)]
+    if config.projection is not None:
+        activation = ACTIVATIONS[config.projection_activation]()
+        modules.append(Dense(model.get_embedding_dimension(), config.projection, activation_function=activation))
+    if config.normalize == "on" or (normalized and config.normalize == "keep"):
+        modules.append(Normalize())
+    device = model.device
+    model._modules.clear()
+    for place, module in enumerate(modules):
+        model.add_module(str(place), module)
+    model.to(device)
 
 
 def _limit_length(model: SentenceTransformer, tokens: int, base: Base) -> None:
@@ -77,6 +130,8 @@ def _limit_length(model: SentenceTransformer, tokens: int, base: Base) -> None:
     if isinstance(first, StaticEmbedding):
         first.tokenizer.enable_truncation(tokens)
         return
+    if isinstance(first, BoW):
+        raise ConfigError(f"{base.label} counts all words of a text.", hint="Leave the longest text empty.")
     position_limit = limits(base).position_limit
     if isinstance(first, Transformer) and position_limit and tokens > position_limit:
         raise ConfigError(

@@ -15,10 +15,12 @@ from transformers import TrainerCallback
 
 from studio.catalog.losses import LOSS, MODIFIER
 from studio.errors import ConfigError
-from studio.training.bases import download, resolve_base
+from studio.training.bases import resolve_base
 from studio.training.config import TrainConfig
+from studio.training.fetch import download
 from studio.training.fit import default_dims, dims_misfit
 from studio.training.model import load_base
+from studio.training.similarity import follow
 
 DIRECTIONS = {
     "answers": ("query_to_doc",),
@@ -57,8 +59,9 @@ def build_loss(model: SentenceTransformer, config: TrainConfig, teacher_dimensio
     """
     record = LOSS[config.loss]
     arguments = _arguments(model, config, teacher_dimension)
+    kind = getattr(losses, record.cls or record.id)
     try:
-        loss = getattr(losses, record.cls or record.id)(model, **arguments)
+        loss = kind(model, **arguments | follow(kind, arguments, model.similarity_fn_name, config))
     except (ValueError, AssertionError, OSError) as error:
         if "decoder" not in record.needs:
             raise

@@ -6,13 +6,15 @@ import pyarrow as pa
 
 from studio.catalog.losses import LOSS, LOSSES, MODIFIER, MODIFIERS, Loss, Modifier
 from studio.catalog.models import DEFAULT_LEARNING_RATE, DEFAULT_MODEL
+from studio.catalog.poolings import JOIN
+from studio.catalog.similarities import LOSS_TAKES, SIMILARITY
 from studio.data.dataset import DatasetInfo
 from studio.data.rows import class_numbers
 from studio.data.split import MAX_HELDOUT, split
 from studio.errors import ConfigError
-from studio.training.bases import Base, limits, resolve_base
+from studio.training.bases import Base, base_of, limits, own_similarity, resolve_base
 from studio.training.config import FIELD, TrainConfig, make_config
-from studio.training.fit import default_dims, dims_misfit, loss_misfit, modifier_misfit
+from studio.training.fit import WITHOUT_TRANSFORMER, default_dims, dims_misfit, loss_misfit, modifier_misfit
 from studio.training.rows import drawn, grouped
 
 SUGGESTED_LOSS = {
@@ -29,7 +31,12 @@ BATCH_SIZES = ((800, 32), (200, 16), (0, 8))
 """(from this many training rows on, batch size)."""
 LEARNING_RATES = ((10, 5e-4), (60, 1e-4))
 """(up to this many million parameters, learning rate) for transformers that the catalogue does not know."""
-STATIC_LEARNING_RATE = 2e-2
+NO_TRANSFORMER = {"static": 2e-2, "words": 2e-2, "bag": 2e-3}
+"""Kind -> learning rate of models without a transformer, which want far more."""
+NO_POOLING = {"static": "averages its token vectors", "bag": "counts words"}
+"""Kind -> what a model does instead of pooling."""
+MOST_NEW_POSITIONS = 2048
+"""Longest text that a new transformer can be built for, in tokens."""
 TOKEN_LIMITS = (64, 128, 256, 512, 1024)
 KEPT_WHOLE = 0.95
 """Share of the texts that the suggested limit leaves uncut."""
@@ -99,17 +106,20 @@ def suggest_config(info: DatasetInfo, base_model: str = DEFAULT_MODEL, data: pa.
     config["batch_size"] = max(least, min(batch_size, trained))
     if LOSS[config["loss"]].by_class:
         config["batch_size"] -= config["batch_size"] % 2
-    if data is not None and base.kind != "static":
+    if base.design is not None and base.source is None:
+        config["epochs"] *= base.design.epochs
+    if data is not None and base.kind not in NO_TRANSFORMER:
         config["max_seq_length"] = _token_limit(base, data)
     return make_config(config)
 
 
 def suggest_learning_rate(base: Base) -> float:
     """A good start for this base model."""
-    if base.record is not None:
-        return base.record.learning_rate
-    if base.kind == "static":
-        return STATIC_LEARNING_RATE
+    known = base.record or base.design
+    if known is not None:
+        return known.learning_rate
+    if base.kind in NO_TRANSFORMER:
+        return NO_TRANSFORMER[base.kind]
     parameters_m = limits(base).parameters_m
     if parameters_m is None:
         return DEFAULT_LEARNING_RATE
@@ -164,13 +174,32 @@ def _trained(rows: int, share: float) -> int:
 
 
 def _check_base(config: TrainConfig) -> None:
-    base = resolve_base(config.base_model)
-    if base.kind == "static" and config.pooling != "default":
+    base = base_of(config)
+    modes = () if config.pooling == "default" else config.pooling.split(JOIN)
+    if base.kind in NO_POOLING and modes:
         raise ConfigError(
-            f"{base.label} has no pooling to choose: it averages its token vectors.",
+            f"{base.label} has no pooling to choose: it {NO_POOLING[base.kind]}.",
             hint="Leave the pooling at the model's own.",
         )
-    position_limit = limits(base).position_limit
+    if base.kind == "words" and "cls" in modes:
+        raise ConfigError(f"{base.label} has no first token (CLS).", hint="Choose mean pooling.")
+    if base.kind == "bag" and config.max_seq_length:
+        raise ConfigError(f"{base.label} counts all words of a text.", hint="Leave the longest text empty.")
+    _check_length(base, config)
+    _check_similarity(base, config)
+    if base.source is not None:
+        most = limits(base.source).dimension
+        if most is not None and base.design.width > most and config.width is not None:
+            raise ConfigError(
+                f"The vectors of {base.source.label} have {most} numbers: those of a static model of it cannot have {config.width}.",
+                hint=f"Choose a width of {most} or less, or leave it empty.",
+            )
+
+
+def _check_length(base: Base, config: TrainConfig) -> None:
+    known = limits(base)
+    # A new transformer gets as many positions as are asked for.
+    position_limit = MOST_NEW_POSITIONS if base.design is not None and known.layers else known.position_limit
     if config.max_seq_length and position_limit and config.max_seq_length > position_limit:
         raise ConfigError(
             f"{base.label} takes at most {position_limit} tokens; the longest text is set to {config.max_seq_length}.",
@@ -196,8 +225,8 @@ def _check_objective(info: DatasetInfo, config: TrainConfig) -> None:
     if dimension and (reason := dims_misfit(config.dims, dimension, base.label)):
         raise ConfigError(reason, hint=f"For example: {', '.join(map(str, default_dims(dimension)))}.")
     if "guide_model" in config.loss_parameters:
-        guide = resolve_base(config.of_loss("guide_model"))
-        if guide.kind == "static":
+        guide = _known_model(config.of_loss("guide_model"))
+        if guide.kind in WITHOUT_TRANSFORMER:
             raise ConfigError(
                 f"{guide.label} cannot guide: a guide needs a transformer.", hint="Choose another guide model."
             )
@@ -205,8 +234,19 @@ def _check_objective(info: DatasetInfo, config: TrainConfig) -> None:
         _check_teacher(config, base)
 
 
+def _known_model(name: str) -> Base:
+    """A model that is there to be asked. Raises ConfigError for one that is yet to be built."""
+    base = resolve_base(name)
+    if base.design is not None:
+        raise ConfigError(
+            f"{base.label} is built when a run begins: there is nothing to ask yet.",
+            hint="Choose a model that exists, for example one that was tuned here.",
+        )
+    return base
+
+
 def _check_teacher(config: TrainConfig, base: Base) -> None:
-    loss, teacher = LOSS[config.loss], resolve_base(config.of_loss("teacher_model"))
+    loss, teacher = LOSS[config.loss], _known_model(config.of_loss("teacher_model"))
     if teacher.path == base.path and teacher.hub_name == base.hub_name:
         raise ConfigError(
             f"{base.label} would be its own teacher: there is nothing to learn.",
@@ -225,6 +265,17 @@ def _check_teacher(config: TrainConfig, base: Base) -> None:
         raise ConfigError(
             f"{teacher.label} embeds {theirs} dimensions, {base.label} {ours}: shorter embeddings cannot be compared.",
             hint="Choose a teacher with as many dimensions, or put nothing on top of the loss.",
+        )
+
+
+def _check_similarity(base: Base, config: TrainConfig) -> None:
+    similarity = own_similarity(base) if config.similarity == "default" else config.similarity
+    loss = LOSS[config.loss]
+    if similarity != "cosine" and similarity not in LOSS_TAKES.get(loss.id, ()):
+        whose = f"{base.label} compares by it" if config.similarity == "default" else "it is chosen as similarity"
+        raise ConfigError(
+            f"{loss.label} cannot compute with {SIMILARITY[similarity].label.lower()}, and {whose}.",
+            hint="Choose cosine as similarity, or another loss.",
         )
 
 

@@ -17,8 +17,9 @@ import torch
 from studio.catalog.losses import LOSS
 from studio.data.rows import text_columns
 from studio.files import read_json, write_json
-from studio.training.bases import download, resolve_base
+from studio.training.bases import resolve_base
 from studio.training.config import TrainConfig
+from studio.training.fetch import download
 from studio.training.model import load_base
 
 TEXTS_A_STEP = 1024

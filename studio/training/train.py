@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +24,18 @@ from transformers import PrinterCallback, set_seed
 
 from studio.catalog.losses import LOSS, MODIFIER
 from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
-from studio.data.rows import class_numbers
+from studio.data.rows import class_numbers, text_columns
 from studio.errors import ConfigError, HostError, RunError
 from studio.evaluation.measure import Measurement, measure
 from studio.evaluation.sentence import Facts
 from studio.evaluation.task import Task, make_task
 from studio.files import read_json, write_json
+from studio.training.bases import Base, base_of
 from studio.training.callbacks import (
     MOST_TRAIN_EVENTS,
     Cancelled,
     Checkpoints,
+    Downloading,
     Events,
     LiveEvaluator,
     Stopping,
@@ -43,11 +46,14 @@ from studio.training.config import TrainConfig, make_config
 from studio.training.engine.fast import fast, fits, has_fast_bf16
 from studio.training.estimate import LIVE_ROWS
 from studio.training.feeding import Epoch, feed
+from studio.training.fetch import download
 from studio.training.fit import packs
 from studio.training.folder import EventWriter, RunFolder
-from studio.training.model import build_model
+from studio.training.fresh import build_base
+from studio.training.model import build_model, changes_base, load_base
 from studio.training.objective import Heads, batch_sampler, build_loss, companions, restore_head
 from studio.training.parts import Part, load_parts, plan_together, trained_rows
+from studio.training.prompts import column_prompts
 from studio.training.rows import RowPlan, grouped, plan_rows
 from studio.training.suggest import check_fit
 from studio.training.teacher import has_teacher, teach
@@ -102,8 +108,9 @@ def train(
     for message in rows.notes:
         events.write("note", message=message, severity="warning")
 
+    base_model = ready_base(folder, config, training_texts(data, rows, parts), events, watch)
     set_seed(config.seed)
-    model = build_model(config)
+    model = build_model(config, base=base_model)
     model.model_card_data.train_datasets = [{"name": one.name} for one in (info, *(part.info for part in parts))]
     live_rows = draw(rows.heldout, config.seed)
     fingerprint = fingerprint_of(folder)
@@ -134,8 +141,12 @@ def train(
 
     events.write("phase", phase="judging base")
     begun = time.monotonic()
-    base = measure(model, task, tick=watch.look)
-    others = [judged_part(part, model, watch) for part in parts]
+    # A layer with random weights or words it does not know would make the base model look worse than it is.
+    changed = changes_base(config)
+    judged = load_base(base_model).eval() if changed else model
+    base = measure(judged, task, tick=watch.look)
+    others = [judged_part(part, judged, watch) for part in parts]
+    del judged
     judging_s = time.monotonic() - begun
     events.write(
         "plan",
@@ -158,12 +169,14 @@ def train(
     first = feed(data, rows.train, config, taught if taught is None else taught[: len(rows.train)], epoch)
     train_dataset = datasets_of(first, parts, epoch)
     arguments.batch_sampler = sampler_of(config, parts, train_dataset)
+    columns = {name: None for one in (train_dataset.values() if parts else [first]) for name in one.column_names}
+    arguments.prompts = column_prompts(model, columns) or None
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
         train_dataset=train_dataset,
         loss=losses,
-        evaluator=LiveEvaluator(live, base if live.texts == task.texts else None),
+        evaluator=LiveEvaluator(live, base if live.texts == task.texts and not changed else None),
         callbacks=[
             reporter,
             Stopping(watch),
@@ -203,6 +216,39 @@ def judged_part(part: Part, model: SentenceTransformer, watch: StopWatch) -> Jud
     """The base model on a further dataset."""
     task = make_task(part.data, part.info.format, part.rows.heldout, part.rows.split.shared, corpus=part.corpus)
     return JudgedPart(part, task, measure(model, task, tick=watch.look))
+
+
+def ready_base(
+    folder: RunFolder, config: TrainConfig, texts: Callable[[], list[str]], events: EventWriter, watch: StopWatch
+) -> Base:
+    """The base model with its files on this machine: downloaded or built where need be, which is said in the events."""
+    base = base_of(config)
+    if base.needs_download:
+        events.write("phase", phase="downloading")
+        base = download(base, Downloading(events, watch))
+        events.write("phase", phase="loading")
+    if base.design is not None:
+        events.write("phase", phase="building")
+        watch.look()
+        base = build_base(base, config, texts(), folder.built, get_device())
+        events.write("phase", phase="loading")
+    return base
+
+
+def training_texts(data: pa.Table, rows: RowPlan, parts: Sequence[Part] = ()) -> Callable[[], list[str]]:
+    """All different texts that train, of the dataset and those that train along; read when they are asked for."""
+
+    def texts() -> list[str]:
+        tables = [(data, rows.train), *((part.data, part.rows.train) for part in parts)]
+        columns = (table[name].take(train) for table, train in tables for name in text_columns(table))
+        return list(dict.fromkeys(text for column in columns for text in column.to_pylist()))
+
+    return texts
+
+
+def get_device() -> torch.device:
+    """What this machine trains on."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def load(folder: RunFolder) -> tuple[TrainConfig, DatasetInfo, pa.Table]:

@@ -10,17 +10,29 @@ import gradio as gr
 
 from studio.catalog.losses import LOSS, MODIFIER, LossParameter
 from studio.catalog.poolings import POOLINGS
+from studio.catalog.similarities import SIMILARITIES
 from studio.training.config import FIELD, FIELDS, LOSS_FIELDS, MODEL_FIELDS, ConfigField, TrainConfig, make_config
+from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
 
 MAIN = tuple(field.id for field in FIELDS if field.group == "main")
 OF_LOSS = tuple(field.id for field in FIELDS if field.group == "loss")
+ARCHITECTURE = tuple(field.id for field in FIELDS if field.group == "architecture")
 MORE = tuple(field.id for field in FIELDS if field.group == "more")
-ALL = MAIN + OF_LOSS + MORE
+ALL = MAIN + OF_LOSS + ARCHITECTURE + MORE
+
+EMPTY = {"projection": "none", "query_prompt": "the model's own", "document_prompt": "the model's own"}
+"""What stands in an optional field that is empty, where it is not ``automatic``."""
+VERBATIM = ("query_prompt", "document_prompt")
+"""Text in which a space at the end counts."""
 
 CHOICE_LABELS = {
     "lr_scheduler": {"linear": "Linear", "cosine": "Cosine", "constant_with_warmup": "Constant after the warm-up"},
     "precision": {"auto": "Automatic", "fp32": "fp32", "bf16": "bf16", "fp16": "fp16"},
     "engine": {"fast": "Fast", "stock": "Stock"},
+    "tokenizer": {"wordpiece": "Word pieces", "bpe": "Byte pairs (BPE)"},
+    "projection_activation": {"none": "None", "tanh": "Tanh"},
+    "normalize": {"keep": "As the model has it", "on": "On", "off": "Off"},
+    "similarity": {similarity.id: similarity.label for similarity in SIMILARITIES},
     "pooling": {pooling.id: pooling.label for pooling in POOLINGS},
     "loss": {loss.id: loss.label for loss in LOSS.values()},
     "modifier": {modifier.id: modifier.label for modifier in MODIFIER.values()},
@@ -45,22 +57,29 @@ def widget(field: ConfigField) -> Any:
         "info": field.help,
         "elem_id": f"train-{field.id.replace('_', '-')}",
         "interactive": True,
-        "visible": field.id not in LOSS_FIELDS or field.id in parameters(TrainConfig().loss),
+        "visible": (field.id not in LOSS_FIELDS or field.id in parameters(TrainConfig().loss))
+        and field.id not in ARCHITECTURE_FIELDS,
         "min_width": 200,
     }
     if field.choices:
-        return gr.Dropdown(_choices(field, None), value=field.default, **common)
+        return gr.Dropdown(_choices(field, None), value=field.default, allow_custom_value=field.is_open, **common)
     if field.id in MODEL_FIELDS:
         return gr.Dropdown([field.default or ""], value=field.default, allow_custom_value=True, **common)
     if field.kind is str:
-        return gr.Textbox(value=field.default, placeholder="automatic", max_lines=1, **common)
-    empty = "automatic" if field.optional else None
+        return gr.Textbox(value=field.default, placeholder=EMPTY.get(field.id, "automatic"), max_lines=1, **common)
+    empty = EMPTY.get(field.id, "automatic") if field.optional else None
     return gr.Number(value=field.default, placeholder=empty, step=_step(field), **common)
 
 
 def parameters(loss: str, modifier: str = "none") -> dict[str, LossParameter]:
     """Settings that the loss, and what is put on top of it, have: field -> parameter."""
     return {p.id: p for p in (*LOSS[loss].parameters, *MODIFIER[modifier].parameters)}
+
+
+def shown_architecture(values: dict[str, Any]) -> tuple[str, ...]:
+    """Those of ARCHITECTURE_FIELDS that change something beside these other settings."""
+    projection = values.get("projection")
+    return architecture_fields(str(values.get("base_model") or ""), None if projection in (None, "") else projection)
 
 
 def read(values: dict[str, Any]) -> TrainConfig:
@@ -72,11 +91,12 @@ def read(values: dict[str, Any]) -> TrainConfig:
     given: dict[str, Any] = {}
     loss, modifier = values.get("loss"), values.get("modifier") or "none"
     taken = parameters(loss, modifier) if loss in LOSS and modifier in MODIFIER else LOSS_FIELDS
+    built = shown_architecture(values)
     for name, value in values.items():
         field = FIELD[name]
-        if name in LOSS_FIELDS and name not in taken:
+        if (name in LOSS_FIELDS and name not in taken) or (name in ARCHITECTURE_FIELDS and name not in built):
             continue
-        if isinstance(value, str):
+        if isinstance(value, str) and name not in VERBATIM:
             value = value.strip()
         if value in (None, "") and field.optional:
             continue
@@ -90,7 +110,16 @@ def show(config: TrainConfig) -> dict[str, Any]:
     """Updates that make the widgets show ``config``: field -> gr.update."""
     updates = {field.id: gr.update(value=getattr(config, field.id)) for field in FIELDS}
     given = {name: getattr(config, name) for name in LOSS_FIELDS}
+    built = shown_architecture(config.model_dump())
+    for name in ARCHITECTURE_FIELDS:
+        updates[name] = gr.update(value=getattr(config, name), visible=name in built)
     return updates | loss_fields(config.loss, config.modifier, given)
+
+
+def architecture_updates(values: dict[str, Any]) -> list[Any]:
+    """Which of ARCHITECTURE_FIELDS are shown, in their order, after another base model or a projection was chosen."""
+    built = shown_architecture(values)
+    return [gr.update(visible=name in built) for name in ARCHITECTURE_FIELDS]
 
 
 def loss_fields(loss: str, modifier: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from typing import Any
 from studio.catalog.formats import FORMAT
 from studio.catalog.losses import LOSS, MODIFIER
 from studio.catalog.metrics import METRIC
-from studio.catalog.poolings import POOLINGS
+from studio.catalog.poolings import POOLING
 from studio.evaluation.result import Verdict
 from studio.training.config import FIELDS, LOSS_FIELDS, TrainConfig
+from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
 
 STATES = {
     "queued": "Queued",
@@ -19,7 +20,6 @@ STATES = {
 }
 ENDED = ("succeeded", "failed", "cancelled")
 OUTCOMES = {"better": "Better", "worse": "Worse", "no_difference": "No clear difference"}
-POOLING = {pooling.id: pooling for pooling in POOLINGS}
 
 
 def run_row(record: Any) -> dict[str, Any]:
@@ -66,6 +66,10 @@ def settings_in_words(config: TrainConfig, base_label: str) -> list[list[str]]:
     words = []
     for field in FIELDS:
         value = getattr(config, field.id)
+        if field.id in ARCHITECTURE_FIELDS and field.id not in architecture_fields(
+            config.base_model, config.projection
+        ):
+            continue
         if field.id in LOSS_FIELDS:
             if field.id not in config.loss_parameters:
                 continue
@@ -73,7 +77,7 @@ def settings_in_words(config: TrainConfig, base_label: str) -> list[list[str]]:
         shown = (
             {
                 "base_model": lambda v: base_label,
-                "pooling": lambda v: POOLING[v].label,
+                "pooling": lambda v: POOLING[v].label if v in POOLING else v,
                 "loss": lambda v: LOSS[v].label,
                 "modifier": lambda v: MODIFIER[v].label,
             }.get(field.id, lambda v: f"{v:g}" if isinstance(v, float) else str(v))(value)

@@ -91,8 +91,8 @@ def comparison(found: Comparison) -> str:
     base = _column("Before", "the base model", found.base, tuned=False)
     tuned = _column("After", "the tuned model", found.tuned, tuned=True)
     took = f"{found.seconds * 1000:.0f} ms" if found.seconds < 1 else f"{found.seconds:.1f} s"
-    foot = f'<p class="fine">{found.corpus_size:,} texts searched twice in {took}. Scores are cosine similarities: compare ' \
-           "them within a column, not between the two.</p>"  # fmt: skip
+    foot = f'<p class="fine">{found.corpus_size:,} texts searched twice in {took}. Scores are similarities as each model ' \
+           "computes them: compare them within a column, not between the two.</p>"  # fmt: skip
     return f'<div class="hits">{base}{tuned}</div>{foot}'
 
 

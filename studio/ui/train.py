@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.catalog.designs import DISTIL
 from studio.catalog.losses import LOSS, MODIFIER
 from studio.data.dataset import DatasetInfo, load_rows
 from studio.errors import ConfigError, StudioError
 from studio.training.bases import Base, resolve_base
 from studio.training.config import FIELD, LOSS_FIELDS, MODEL_FIELDS, TrainConfig
-from studio.ui import form, html, trainview
+from studio.ui import architecture, basetable, form, html, trainview
+from studio.ui.architecture import Architecture
+from studio.ui.basetable import BaseTable
 from studio.ui.dataview import dataset_label
 from studio.ui.handlers import any_of, explain, on, owner_of, with_request
 from studio.ui.shell import Shell, asked, go, remember
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 # studio.training.suggest and .estimate are imported where they are used: they take scipy along, which the first page can
 # do without.
 
-FOLLOWS_BASE = ("pooling", "learning_rate", "max_seq_length")
+FOLLOWS_BASE = ("pooling", "epochs", "learning_rate", "max_seq_length")
 """Settings that are suggested anew for another base model."""
 OBJECTIVE = ("loss", "modifier", *LOSS_FIELDS)
 """Settings whose choices depend on the others: what goes together can be chosen, and nothing else."""
@@ -40,6 +43,8 @@ class TrainTab:
     unfit: gr.HTML
     settings: gr.Accordion
     """Of the loss; not there for a loss without any."""
+    architecture: Architecture
+    bases: BaseTable
     name: gr.Textbox
     estimate: gr.HTML
     train: gr.Button
@@ -152,9 +157,10 @@ class TrainTab:
 
     def _location(self, owner: str, base_model: str) -> str:
         """A base model's name as the training layer knows it: models tuned earlier are folders there."""
-        if not base_model.startswith("run:"):
+        distil, _, run_id = base_model.rpartition("run:")
+        if not run_id or distil not in ("", DISTIL) or "run:" not in base_model:
             return base_model
-        return str(self.shell.studio.runs.get(owner, base_model.removeprefix("run:")).folder / "model")
+        return f"{distil}{self.shell.studio.runs.get(owner, run_id).folder / 'model'}"
 
     def reestimate(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """A setting was changed."""
@@ -166,7 +172,7 @@ class TrainTab:
         return self._judged(owner_of(request), dataset_id, config)
 
     def rebase(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
-        """Another base model: learning rate and text length are suggested anew."""
+        """Another base model: learning rate, epochs and text length are suggested anew."""
         from studio.training.suggest import suggest_config
 
         *values, request = rest
@@ -182,6 +188,15 @@ class TrainTab:
         given |= {name: getattr(suggested, name) for name in FOLLOWS_BASE}
         updates = tuple(gr.update(value=given[name]) for name in FOLLOWS_BASE)
         return *updates, *self._learn(dataset_id, given, request)
+
+    def use(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
+        """A base model was chosen in the table: as if it had been typed."""
+        *values, request, event = rest
+        base = str(event.base)
+        if not basetable.known(base):
+            raise ConfigError(f"There is no base model '{base}' in the table.")
+        given = {**dict(zip(form.ALL, values, strict=True)), "base_model": base}
+        return gr.update(value=base), *self.rebase(dataset_id, *(given[name] for name in form.ALL), request)
 
     def relearn(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """Another loss: its own settings appear, those of others go."""
@@ -230,6 +245,16 @@ class TrainTab:
                 self.widgets[name].input, with_request(method, len(inputs)), inputs,
                 [*(self.widgets[name] for name in OBJECTIVE), self.why, self.unfit, self.settings, *judged], self.notice, **live,
             )  # fmt: skip
+
+        def use(request: gr.Request, event: gr.EventData, *values: Any) -> tuple[Any, ...]:
+            return self.use(*values, request, event)
+
+        on(
+            self.bases.view.select, use, inputs,
+            [self.widgets[name] for name in ("base_model", *FOLLOWS_BASE, *OBJECTIVE)] + [self.why, self.unfit, self.settings, *judged],
+            self.notice,
+        )  # fmt: skip
+        self.architecture.wire(self.widgets, lambda request, name: self._location(owner_of(request), name), self.notice)
         others = [w.input for name, w in self.widgets.items() if name not in ("base_model", "loss", "modifier")]
         on(any_of(*others), with_request(self.reestimate, len(inputs)), inputs, judged, self.notice, **live)
         started = on(
@@ -259,6 +284,7 @@ def build(shell: Shell) -> TrainTab:
         with gr.Row(elem_classes="fields two"):
             for name in ("base_model", "pooling"):
                 widgets[name] = form.widget(FIELD[name])
+        bases = basetable.build()
         with gr.Row(elem_classes="fields two"):
             with gr.Column():
                 for name in ("loss", "modifier", "guide_model", "teacher_model"):
@@ -276,6 +302,8 @@ def build(shell: Shell) -> TrainTab:
         with gr.Row(elem_classes="fields three"):
             for name in ("epochs", "batch_size", "learning_rate"):
                 widgets[name] = form.widget(FIELD[name])
+        blocks = architecture.build()
+        widgets |= blocks.widgets
         with (
             gr.Accordion("More settings", open=False, elem_id="train-more", elem_classes="fold"),
             gr.Row(elem_classes="fields three"),
@@ -295,4 +323,19 @@ def build(shell: Shell) -> TrainTab:
                 train = gr.Button("Train", variant="primary", size="lg", elem_id="train-start", interactive=False)
     notice = markup(elem_id="train-notice")
     ordered = {name: widgets[name] for name in form.ALL}
-    return TrainTab(shell, dataset, blank, panel, ordered, why, unfit, settings, name_box, estimate_html, train, notice)
+    return TrainTab(
+        shell,
+        dataset,
+        blank,
+        panel,
+        ordered,
+        why,
+        unfit,
+        settings,
+        blocks,
+        bases,
+        name_box,
+        estimate_html,
+        train,
+        notice,
+    )

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from studio.catalog.designs import DESIGNS
 from studio.catalog.losses import SAMPLER
 from studio.catalog.models import MODELS
 from studio.training.bases import installed_models
@@ -22,7 +23,8 @@ def base_choices(runs: list[Any]) -> list[tuple[str, str]]:
         for record in MODELS
         if record.id not in here and not record.package
     ]
-    return ready + tuned + others
+    built = [(f"{design.label} - built here", design.id) for design in DESIGNS]
+    return ready + tuned + built + others
 
 
 def loss_words(

@@ -6,7 +6,8 @@ import pytest
 from studio.catalog.models import MODELS
 from studio.errors import ModelError
 from studio.training import bases
-from studio.training.bases import download, inspect_folder, installed_models, limits, resolve_base
+from studio.training.bases import inspect_folder, installed_models, limits, resolve_base
+from studio.training.fetch import download
 
 MINILM, WORDLLAMA = "all-MiniLM-L6-v2", "wordllama-l2-supercat-256"
 

@@ -5,12 +5,15 @@ import pytest
 import torch
 
 from studio.errors import ConfigError
+from studio.training.bases import base_of
 from studio.training.config import FIELDS, make_config
 from studio.training.engine.fast import has_fast_bf16
 from studio.training.feeding import feed
 from studio.training.folder import RunFolder
+from studio.training.fresh import build_base
 from studio.training.model import build_model
 from studio.training.objective import DISTANCES, batch_sampler, build_loss
+from studio.training.prompts import column_prompts
 from studio.training.rows import plan_rows
 from studio.training.teacher import ask
 from studio.training.train import choose_engine, choose_precision, looks, training_arguments
@@ -29,9 +32,15 @@ def seen(dataset, tiny_model, small_bert, tmp_path):
         if part == "base":
             return small_bert()
         if part == "model":
-            return build_model(config)
+            base = base_of(config)
+            if base.design is not None:
+                folder = tmp_path / str(len(list(tmp_path.iterdir())))
+                base = build_base(base, config, data["anchor"].to_pylist(), folder, CPU)
+            return build_model(config, base=base)
         if part == "loss":
-            return build_loss(build_model(make_config({"base_model": str(small_bert())})), config)
+            return build_loss(
+                build_model(make_config({"base_model": str(small_bert()), "similarity": config.similarity})), config
+            )
         rows = plan_rows(data, config)
         if part == "rows":
             return rows
@@ -60,6 +69,85 @@ def pooling(seen):
     assert seen("model")[1].pooling_mode == "mean"
     for mode in ("cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"):
         assert seen("model", pooling=mode)[1].pooling_mode == mode
+    both = seen("model", pooling="mean+max")
+    assert both[1].pooling_mode == ("max", "mean")
+    assert both.encode("A text.").shape == (256,)
+
+
+def layers(seen):
+    depths = [seen("model", base_model="new:bert", layers=n)[0].config.num_hidden_layers for n in (1, None)]
+    assert depths == [1, 2]
+
+
+def width(seen):
+    for base, own in (("new:bert", 128), ("new:static", 256), ("new:words", 256), ("new:bag-of-words", 256)):
+        widths = [seen("model", base_model=base, width=n).encode("My card.").shape[0] for n in (32, None)]
+        assert widths == [32, own]
+
+
+def vocabulary(seen):
+    for base in ("new:bert", "new:static", "new:words", "new:bag-of-words"):
+        sizes = [next(seen("model", base_model=base, vocabulary=n).parameters()).numel() for n in (150, None)]
+        assert sizes[0] < sizes[1]
+
+
+def tokenizer(seen):
+    cut = [
+        seen("model", base_model="new:bert", tokenizer=name).tokenizer.tokenize("Überzahlt!")
+        for name in ("wordpiece", "bpe")
+    ]
+    assert "[UNK]" in cut[0]
+    assert "[UNK]" not in cut[1]
+
+
+def projection(seen):
+    model = seen("model", projection=40)
+    assert [type(module).__name__ for module in model] == ["Transformer", "Pooling", "Dense"]
+    assert model.encode("A text.").shape == (40,)
+    kept = seen("model", base_model="all-MiniLM-L6-v2", projection=40)
+    assert [type(module).__name__ for module in kept][-2:] == ["Dense", "Normalize"]
+
+
+def projection_activation(seen):
+    kinds = [
+        type(seen("model", projection=8, projection_activation=a)[2].activation_function).__name__
+        for a in ("none", "tanh")
+    ]
+    assert kinds == ["Identity", "Tanh"]
+
+
+def normalize(seen):
+    lengths = [float((seen("model", normalize=n).encode("A text.") ** 2).sum()) for n in ("keep", "on")]
+    assert lengths[0] > 2
+    assert lengths[1] == pytest.approx(1, abs=1e-4)
+    names = [type(m).__name__ for m in seen("model", base_model="all-MiniLM-L6-v2", normalize="off")]
+    assert names == ["Transformer", "Pooling"]
+
+
+def similarity(seen):
+    assert [seen("model", similarity=s).similarity_fn_name for s in ("default", "dot")] == ["cosine", "dot"]
+    ranking = seen("loss", similarity="dot")
+    assert (ranking.similarity_fct.__name__, ranking.scale) == ("dot_score", 1.0)
+    assert seen("loss", similarity="euclidean", loss="CoSENTLoss").similarity_fct.__name__ == "pairwise_euclidean_sim"
+    from sentence_transformers.sentence_transformer.losses import SiameseDistanceMetric, TripletDistanceMetric
+
+    assert seen("loss", similarity="manhattan", loss="TripletLoss").distance_metric is TripletDistanceMetric.MANHATTAN
+    assert (
+        seen("loss", similarity="euclidean", loss="ContrastiveLoss").distance_metric is SiameseDistanceMetric.EUCLIDEAN
+    )
+
+
+def prompt(setting: str, role: str, column: str):
+    def check(seen):
+        model = seen("model", **{setting: "find: "})
+        assert model.prompts[role] == "find: "
+        assert seen("model").prompts[role] == ""
+        assert column_prompts(model, ("anchor", "positive"))[column] == "find: "
+        assert column_prompts(seen("model"), ("anchor", "positive")) == {}
+        encode = model.encode_query if role == "query" else model.encode_document
+        assert encode("a card") == pytest.approx(seen("model").encode("find: a card"), abs=1e-5)
+
+    return check
 
 
 def loss(seen):
@@ -227,6 +315,16 @@ EFFECTS = {
         set_on("temperature", "loss_temperature", 0.2, GUIDED),
         set_on("temperature", "loss_temperature", 0.2, "DistillKLDivLoss"),
     ),
+    "layers": layers,
+    "width": width,
+    "vocabulary": vocabulary,
+    "tokenizer": tokenizer,
+    "projection": projection,
+    "projection_activation": projection_activation,
+    "normalize": normalize,
+    "similarity": similarity,
+    "query_prompt": prompt("query_prompt", "query", "anchor"),
+    "document_prompt": prompt("document_prompt", "document", "positive"),
     "loss_margin": loss_margin,
     "margin_strategy": set_on("margin_strategy", "margin_strategy", "relative", GUIDED),
     "positive_margin": set_on("positive_margin", "positive_margin", 0.6, "MegaBatchMarginLoss"),

@@ -5,7 +5,10 @@ from studio.errors import ConfigError
 from studio.training.config import FIELD, FIELDS, TrainConfig
 from studio.ui import form
 
-OTHER = {"base_model": "wordllama-l2-supercat-256", "max_seq_length": 77, "loss_scale": 11.5, "loss_margin": 0.4, "mini_batch_size": 6,
+BASES = {"layers": "new:bert", "width": "new:static", "vocabulary": "new:words", "tokenizer": "new:bert"}
+"""Base models that have a setting which others have not."""
+PROMPTS = {"query_prompt": "query: ", "document_prompt": "passage: "}
+OTHER = {**PROMPTS, "layers": 3, "width": 64, "vocabulary": 500, "projection": 16, "base_model": "wordllama-l2-supercat-256", "max_seq_length": 77, "loss_scale": 11.5, "loss_margin": 0.4, "mini_batch_size": 6,
          "max_train_rows": 123, "matryoshka_dims": "16, 8", "matryoshka_weights": "1, 0.5", "hardness_strength": 2.5,
          "positive_margin": 0.7, "negative_margin": 0.2, "loss_temperature": 0.2, "noise_ratio": 0.4, "dims_per_step": 2,
          "layers_per_step": 3, "prior_layers_weight": 0.5, "kl_weight": 0.25, "guide_model": "wordllama-l2-supercat-256",
@@ -23,6 +26,13 @@ def other_value(field):
     return field.default / 2 or 0.01
 
 
+def beside(field_id):
+    """Other settings without which this one does nothing."""
+    if field_id in BASES:
+        return {"base_model": BASES[field_id]}
+    return {"projection": 16} if field_id == "projection_activation" else {}
+
+
 def settings_with(field_id, value):
     """Settings of a form in which this field can be set."""
     loss = next((loss.id for loss in LOSS.values() if field_id in {p.id for p in loss.parameters}), TrainConfig().loss)
@@ -31,7 +41,7 @@ def settings_with(field_id, value):
         "hardness_strength": {"hardness_mode": "all_negatives"},
         "matryoshka_weights": {"matryoshka_dims": "16, 8"},
     }
-    return {"loss": loss, "modifier": modifier, **needed.get(field_id, {}), field_id: value}
+    return {"loss": loss, "modifier": modifier, **beside(field_id), **needed.get(field_id, {}), field_id: value}
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.id)
@@ -79,3 +89,17 @@ def test_a_wrong_value_is_named_by_its_label(name, value):
 
 def test_an_empty_optional_field_means_the_default():
     assert form.read({"max_seq_length": None, "max_train_rows": ""}).max_seq_length is None
+
+
+def test_settings_of_other_base_models_are_hidden_and_left_out():
+    given = {"base_model": "new:static", "layers": 3, "width": 64, "projection_activation": "tanh"}
+    config = form.read(given)
+    assert (config.layers, config.width, config.projection_activation) == (None, 64, "none")
+    shown = form.show(config)
+    assert [shown[name]["visible"] for name in ("layers", "width", "projection_activation")] == [False, True, False]
+    assert form.read({**given, "projection": 32}).projection_activation == "tanh"
+
+
+def test_a_prompt_keeps_the_space_at_its_end():
+    assert form.read({"query_prompt": "query: "}).query_prompt == "query: "
+    assert form.read({"query_prompt": ""}).query_prompt is None

@@ -155,7 +155,9 @@ def test_a_setting_that_cannot_train_is_said_and_the_button_waits(tabs, dataset,
 def test_another_base_model_brings_its_own_learning_rate(tabs, dataset, request_double):
     train = tabs["train"]
     values = {**TrainConfig().model_dump(), "base_model": "wordllama-l2-supercat-256", "batch_size": 8}
-    pooling, rate, _, *_, words, button = train.rebase(dataset.id, *(values[name] for name in form.ALL), request_double)
+    pooling, _, rate, _, *_, words, button = train.rebase(
+        dataset.id, *(values[name] for name in form.ALL), request_double
+    )
     assert rate["value"] == 2e-2
     assert pooling["value"] == "default"
     assert button["interactive"], words

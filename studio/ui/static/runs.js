@@ -5,7 +5,7 @@ window.studio.mountRuns = (element, trigger) => {
   const root = element.querySelector(".runs");
   const ENDED = ["succeeded", "failed", "cancelled"];
   const PHASES = {
-    loading: "Loading the model", "judging base": "Judging the base model", training: "Training",
+    downloading: "Downloading the base model", building: "Building the base model", loading: "Loading the model", "judging base": "Judging the base model", training: "Training",
     "judging tuned": "Judging the tuned model", saving: "Saving", done: "Finishing",
   };
 

@@ -176,6 +176,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     if (feed.state === "queued") parts.push(run.position > 1 ? `Waiting: ${run.position - 1} before it in the queue` : "Starting");
     else if (feed.state === "stopping") parts.push("Stopping");
     else if (!over) parts.push(phases[feed.phase] || "Starting");
+    if (!over && feed.phase === "downloading" && feed.download) parts.push(`${megabytes(feed.download.done)} of ${megabytes(feed.download.total)}`);
     if (!over && feed.phase === "training" && feed.steps) parts.push(`step ${feed.step.toLocaleString("en")} of ${feed.steps.toLocaleString("en")}`);
     if (!over && feed.rows_per_s && feed.phase === "training") parts.push(`${feed.rows_per_s >= 10 ? Math.round(feed.rows_per_s) : feed.rows_per_s.toFixed(1)} rows a second`);
     if (!over && feed.eta_s) parts.push(`about ${duration(feed.eta_s)} left`);
@@ -183,9 +184,14 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     if (over && run.started && run.ended) parts.push(`Took ${duration((new Date(run.ended) - new Date(run.started)) / 1000)}`);
     const text = parts.join(" · ");
     if (status.textContent !== text) status.textContent = text;
-    bar.value = feed.steps ? (100 * feed.step) / feed.steps : 0;
+    const download = feed.phase === "downloading" && feed.download && feed.download.total ? feed.download : null;
+    bar.value = download ? (100 * download.done) / download.total : feed.steps ? (100 * feed.step) / feed.steps : 0;
     const now = Date.now();
     if (feed.phase !== lastPhase || now - lastSpoken > 15000) { spoken.textContent = text; lastSpoken = now; lastPhase = feed.phase; }
+  }
+
+  function megabytes(bytes) {
+    return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
   }
 
   function offerMetrics() {
