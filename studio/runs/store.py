@@ -56,6 +56,8 @@ RUNS = sa.Table(
     sa.Column("queued", sa.Double, nullable=False),
     sa.Column("started", sa.Double),
     sa.Column("ended", sa.Double),
+    sa.Column("sweep_id", sa.String(16), index=True),
+    sa.Column("trial", sa.Integer),
 )  # fmt: skip
 CORPORA = sa.Table(
     "corpora", _metadata,
@@ -104,7 +106,20 @@ ACCOUNTS = sa.Table(
     sa.Column("created", sa.Double, nullable=False),
 )  # fmt: skip
 
-_NOUN = {UPLOADS: "upload", DATASETS: "dataset", RUNS: "run", CORPORA: "corpus", MAKINGS: "making"}
+SWEEPS = sa.Table(
+    "sweeps", _metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False, index=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("dataset_id", sa.String(16), nullable=False),
+    sa.Column("dataset_name", sa.String(200), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("ended", sa.Double),
+)  # fmt: skip
+
+_NOUN = {UPLOADS: "upload", DATASETS: "dataset", RUNS: "run", CORPORA: "corpus", MAKINGS: "making", SWEEPS: "sweep"}
 
 _WORK = {
     "queued": ("running", "failed", "cancelled"),
@@ -117,6 +132,12 @@ _WORK = {
 LEGAL = {
     RUNS: _WORK,
     MAKINGS: _WORK,
+    SWEEPS: {
+        "stopping": ("running",),
+        "succeeded": ("running",),
+        "failed": ("running", "stopping"),
+        "cancelled": ("running", "stopping"),
+    },
     INDEXES: {
         "queued": ("building", "failed"),
         "building": ("queued",),
@@ -266,6 +287,20 @@ class Store:
         )
         with self._reading() as connection:
             return {row.owner: row.started for row in connection.execute(query.group_by(table.c.owner))}
+
+    # sweeps
+
+    def running_sweeps(self) -> list[Row]:
+        """Those of all owners that are not over, first come first."""
+        query = SWEEPS.select().where(SWEEPS.c.state.in_(("running", "stopping"))).order_by(SWEEPS.c.created)
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def runs_of_sweep(self, sweep_id: str) -> list[Row]:
+        """Its trials, by number."""
+        query = RUNS.select().where(RUNS.c.sweep_id == sweep_id).order_by(RUNS.c.trial)
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
 
     # indexes
 

@@ -18,6 +18,7 @@ from studio.runs.queries import Queries
 from studio.runs.queue import IndexLane, MakingLane, TrainingLane
 from studio.runs.store import Store
 from studio.runs.supervisor import Supervisor
+from studio.runs.sweeps import Sweeps
 from studio.runs.training_runs import Runs
 from studio.runs.workspace import Workspace
 from studio.settings import Settings
@@ -62,6 +63,8 @@ class Studio:
         queries   of_dataset(owner, dataset_id, role, config) -> Ask; start_with_dataset(..., name) -> MakingRecord
                   of_documents(owner, upload_id, pairs, config) -> Ask; start_with_documents(..., name) -> MakingRecord
                   go_on(owner, making_id, finish) -> MakingRecord
+        sweeps    create(owner, dataset_id, plan, name="") -> SweepRecord; list(owner); get(owner, sweep_id)
+                  importance(owner, sweep_id) -> dict; winner(owner, sweep_id) -> TrainConfig; stop; delete
         exports   archive(owner, run_id) -> Path of a zip of the tuned model
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
@@ -122,7 +125,9 @@ class Studio:
         self.imports = Imports(self.datasets, self.makings)
         self.documents = Documents(store, workspace, self.datasets, self.makings, max_upload_mb=settings.max_upload_mb)
         self.queries = Queries(settings, workspace, self.datasets, self.documents, self.makings)
+        self.sweeps = Sweeps(store, workspace, self.datasets, self.runs, settings.training_slots)
         self.supervisor.start()
+        self.sweeps.start()
 
     def announce(self, address: str) -> None:
         """Note the address that this server is reached at, for whoever finds the workspace taken."""
@@ -130,6 +135,7 @@ class Studio:
 
     def close(self) -> None:
         """Stop supervising and let go of the workspace. Runs go on; the next server finds them."""
+        self.sweeps.close()
         self.supervisor.close()
         self._store.close()
         self.workspace.close()

@@ -56,11 +56,19 @@ class Runs:
         self._supervisor = supervisor
 
     def create(
-        self, owner: str, dataset_id: str, config: TrainConfig, name: str = "", also: Sequence[str] = ()
+        self,
+        owner: str,
+        dataset_id: str,
+        config: TrainConfig,
+        name: str = "",
+        also: Sequence[str] = (),
+        rows: Path | None = None,
+        trial: tuple[str, int] | None = None,
     ) -> RunRecord:
         """Put a training into the queue. It keeps its own copy of the dataset and, of a model tuned earlier, of that.
 
-        ``also``: ids of further datasets of this owner that train along.
+        ``also``: ids of further datasets of this owner that train along. ``rows``: folder with a part of the dataset that
+        takes its place; ``trial``: id of the sweep that this run belongs to, and its number there.
 
         ``config.base_model``: an id of the catalogue, a folder, a hub name, or ``run:<id>`` (or the id alone) of one
         of this owner's runs.
@@ -86,6 +94,8 @@ class Runs:
             update={field: located(getattr(config, field), folder) for field, folder in models.items()}
         )
         data = load_rows(dataset.folder) if dataset.info.rows <= EXACT_CHECK_ROWS else None
+        if rows is not None:
+            data = load_rows(rows)
         check_fit(dataset.info, full, data)
         others = [self._datasets.get(owner, id) for id in dict.fromkeys(also) if id != dataset.id]
         if len(others) > MOST_PARTS:
@@ -105,7 +115,7 @@ class Runs:
         run: dict[str, Any] = {"id": id, "name": name, "dataset_name": dataset.name, "base_label": label}
         aside = RunFolder(self._workspace.tmp / id)
         try:
-            link_tree(dataset.folder, aside.dataset)
+            link_tree(rows or dataset.folder, aside.dataset)
             for number, other in enumerate(others, 1):
                 link_tree(other.folder, aside.datasets / str(number))
             for field, row in runs.items():
@@ -125,7 +135,8 @@ class Runs:
         row = self._store.add(
             RUNS, id=id, owner=owner, name=name, dataset_id=dataset.id, dataset_name=dataset.name, config=config_json,
             base_label=label, state="queued", keep=False, message="", hint="", step=0, steps=0, attempt=0,
-            created=now, queued=now, started=None, ended=None,
+            created=now, queued=now, started=None, ended=None, sweep_id=None if trial is None else trial[0],
+            trial=None if trial is None else trial[1],
         )  # fmt: skip
         self._supervisor.wake()
         return self._record(row, self._positions())
@@ -156,6 +167,13 @@ class Runs:
         except FileNotFoundError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
+
+    def location(self, owner: str, base_model: str) -> str:
+        """A base model's name as the training layer knows it: a model tuned earlier (``run:<id>``) is a folder there."""
+        distil, mark, run_id = base_model.partition("run:")
+        if not mark or distil not in ("", DISTIL):
+            return base_model
+        return f"{distil}{self.model_folder(owner, run_id)}"
 
     def stop(self, owner: str, run_id: str, keep: bool) -> None:
         """End a run. ``keep``: save and judge what there is by then.

@@ -30,6 +30,7 @@ class Workspace:
         self.runs = self.path / "runs"
         self.corpora = self.path / "corpora"
         self.indexes = self.path / "indexes"
+        self.sweeps = self.path / "sweeps"
         self.tmp = self.path / "tmp"
         self.page_tmp = self.tmp / "gradio"
         """Where files that the page takes in arrive (GRADIO_TEMP_DIR)."""
@@ -45,7 +46,16 @@ class Workspace:
             HostError: not writable, or another server uses it.
         """
         try:
-            parts = (self.datasets, self.uploads, self.makings, self.runs, self.corpora, self.indexes, self.page_tmp)
+            parts = (
+                self.datasets,
+                self.uploads,
+                self.makings,
+                self.runs,
+                self.corpora,
+                self.indexes,
+                self.sweeps,
+                self.page_tmp,
+            )
             for folder in parts:
                 folder.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / "server.lock").open("a")

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from studio.evaluation.result import MetricResult, Verdict
 from studio.files import read_json, write_json
 from studio.training.folder import EventWriter, RunFolder
 
@@ -62,9 +63,19 @@ def main(path: Path) -> None:
 
 
 def finish(folder: RunFolder, state: str, step: int, message: str) -> None:
+    if state == "succeeded" and "trial" in read_json(folder.run)["name"]:
+        judge(folder)
     if state == "succeeded":
         write_json(folder.model / "modules.json", [])
     write_json(folder.outcome, {"state": state, "message": message, "hint": "", "step": step})
+
+
+def judge(folder: RunFolder) -> None:
+    """A verdict that likes two epochs."""
+    value = 0.5 + 0.1 * read_json(folder.config)["epochs"]
+    Verdict("better", "It got better.", (), "ndcg@10", (MetricResult("ndcg@10", 0.5, value, 0.0, 0.1),), 4, 9, "").save(
+        folder.verdict
+    )
 
 
 if __name__ == "__main__":
