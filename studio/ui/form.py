@@ -21,6 +21,7 @@ CHOICE_LABELS = {
     "lr_scheduler": {"linear": "Linear", "cosine": "Cosine", "constant_with_warmup": "Constant after the warm-up"},
     "precision": {"auto": "Automatic", "fp32": "fp32", "bf16": "bf16", "fp16": "fp16"},
     "engine": {"fast": "Fast", "stock": "Stock"},
+    "dataset_turns": {"proportional": "In proportion to their rows", "round_robin": "In turns"},
     "pooling": {pooling.id: pooling.label for pooling in POOLINGS},
     "loss": {loss.id: loss.label for loss in LOSS.values()},
     "modifier": {modifier.id: modifier.label for modifier in MODIFIER.values()},
