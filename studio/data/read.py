@@ -76,8 +76,8 @@ def read_tables(
         return read_table(paths[0], name=names[0], dialect=dialect, limit=limit, report=report)
     if not paths or len(paths) > MAX_FILES:
         raise DataError(f"{len(paths)} files: at most {MAX_FILES} are read together.", hint="Choose fewer files.")
-    if retrieval.find_files(map(str, paths)) is not None:
-        return retrieval.read_files([Path(path) for path in paths])
+    if retrieval.find_files(names) is not None:
+        return retrieval.read_files([Path(path) for path in paths], names)
     sizes = [Path(path).stat().st_size if Path(path).is_file() else 0 for path in paths]
     tables: list[Table] = []
     for at, (path, name) in enumerate(zip(paths, names, strict=True)):

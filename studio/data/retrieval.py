@@ -6,8 +6,6 @@ TREC's qrels without a header. They are read as one table of pairs; the whole co
 """
 
 import re
-import tempfile
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -96,25 +94,15 @@ def read_folder(folder: Path) -> Table:
     return _read_places(places, folder.name)
 
 
-def read_files(files: Sequence[Path]) -> Table:
-    """The set in several files.
+def read_files(files: Sequence[Path], names: Sequence[str] = ()) -> Table:
+    """The set in several files. ``names``: what they are called, where their places do not say it.
 
     Raises:
         DataError: files of other names, no judgement that names a document and a query of the set.
     """
-    return _read_places({str(path): path for path in files}, " + ".join(path.name for path in files[:4]))
-
-
-def pack(files: Sequence[Path], folder: Path) -> Path:
-    """Several files as one zip in ``folder``, so that they are one upload. Raises DataError when they make no set."""
-    names = {path.name: path for path in files}
-    if find_files(names) is None:
-        raise DataError(f"These files make no retrieval set: {', '.join(sorted(names)[:8])}.", hint=LAYOUT_HINT)
-    target = Path(tempfile.mkdtemp(dir=folder)) / "retrieval set.zip"
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, path in names.items():
-            packed.write(path, name)
-    return target
+    names = names or [str(path) for path in files]
+    words = " + ".join(PurePosixPath(name).name for name in names[:4])
+    return _read_places(dict(zip(names, files, strict=True)), words)
 
 
 def _read_places(places: dict[str, Path], name: str) -> Table:

@@ -390,7 +390,8 @@ def build(shell: Shell) -> DataTab:
             markup(
                 html.section(
                     "Upload a table",
-                    "CSV, TSV, JSONL, JSON, Parquet or Excel, or a zip or gz of one. Several with the same columns become one.",
+                    "CSV, TSV, JSONL, JSON, Parquet or Excel, or a zip or gz of one. Several with the same columns become one; so do "
+                    "the corpus, queries and qrels of a retrieval set.",
                 )
             )
             file = gr.File(

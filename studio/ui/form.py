@@ -28,7 +28,7 @@ VERBATIM = ("query_prompt", "document_prompt")
 CHOICE_LABELS = {
     "lr_scheduler": {"linear": "Linear", "cosine": "Cosine", "constant_with_warmup": "Constant after the warm-up"},
     "precision": {"auto": "Automatic", "fp32": "fp32", "bf16": "bf16", "fp16": "fp16"},
-    "dataset_turns": {"proportional": "In proportion", "round_robin": "In turns"},
+    "dataset_turns": {"proportional": "In proportion to their rows", "round_robin": "In turns"},
     "engine": {"fast": "Fast", "stock": "Stock"},
     "tokenizer": {"wordpiece": "Word pieces", "bpe": "Byte pairs (BPE)"},
     "projection_activation": {"none": "None", "tanh": "Tanh"},

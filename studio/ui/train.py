@@ -1,5 +1,6 @@
 """Train: a config from a form that suggests itself, what it will take, and one button."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ OBJECTIVE = ("loss", "modifier", *LOSS_FIELDS)
 class TrainTab:
     shell: Shell
     dataset: gr.Dropdown
+    also: gr.Dropdown
+    """Further datasets; not there while there is one dataset only."""
     blank: gr.HTML
     panel: gr.Column
     widgets: dict[str, Any]
@@ -60,6 +63,7 @@ class TrainTab:
         """Outputs of :meth:`show`."""
         return [
             self.dataset,
+            self.also,
             self.blank,
             self.panel,
             *self.fields,
@@ -82,6 +86,7 @@ class TrainTab:
             chosen = gr.update(choices=choices, value=None)
             return (
                 chosen,
+                hidden,
                 gr.update(visible=True),
                 hidden,
                 *untouched,
@@ -100,8 +105,10 @@ class TrainTab:
         updates |= objective
         for name in MODEL_FIELDS:
             updates[name] = gr.update(**{**updates[name], "choices": models})
+        others = [choice for choice in choices if choice[1] != dataset_id]
         return (
             gr.update(choices=choices, value=dataset_id),
+            gr.update(choices=others, value=[], visible=bool(others)),
             gr.update(visible=False),
             gr.update(visible=True),
             *(updates[name] for name in form.ALL),
@@ -143,18 +150,18 @@ class TrainTab:
         except StudioError:
             return None
 
-    def _judged(self, owner: str, dataset_id: str, config: TrainConfig) -> tuple[Any, ...]:
+    def _judged(self, owner: str, dataset_id: str, config: TrainConfig, also: Sequence[str] = ()) -> tuple[Any, ...]:
         """The estimate (or why this config cannot train) and whether the button can be pressed."""
-        from studio.training.estimate import estimate
+        from studio.training.estimate import estimate_together
 
         try:
-            record = self.shell.studio.datasets.get(owner, dataset_id)
+            record, *others = (self.shell.studio.datasets.get(owner, id) for id in (dataset_id, *also))
+            along = [(other.info, load_rows(other.folder)) for other in others]
             named = {name: getattr(config, name) for name in MODEL_FIELDS if getattr(config, name) is not None}
             here = config.model_copy(update={name: self._location(owner, value) for name, value in named.items()})
             data = load_rows(record.folder)
-            words = trainview.estimate_words(
-                estimate(record.info, data, here), lambda numbers: rows_numbered(data, numbers)
-            )
+            guess = estimate_together(record.info, data, here, along)
+            words = trainview.estimate_words(guess, lambda numbers: rows_numbered(data, numbers))
         except StudioError as error:
             return explain(error), gr.update(interactive=False)
         return words, gr.update(interactive=True)
@@ -166,22 +173,28 @@ class TrainTab:
             return base_model
         return f"{distil}{self.shell.studio.runs.get(owner, run_id).folder / 'model'}"
 
+    @staticmethod
+    def _read(*rest: Any) -> tuple[dict[str, Any], tuple[str, ...], gr.Request]:
+        """The fields of the form, further datasets (where there are any), the request."""
+        *values, request = rest
+        fields, also = values[: len(form.ALL)], values[len(form.ALL) :]
+        return dict(zip(form.ALL, fields, strict=True)), tuple(also[0] or ()) if also else (), request
+
     def reestimate(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """A setting was changed."""
-        *values, request = rest
+        given, also, request = self._read(*rest)
         try:
-            config = form.read(dict(zip(form.ALL, values, strict=True)))
+            config = form.read(given)
         except ConfigError as error:
             return explain(error), gr.update(interactive=False)
-        return self._judged(owner_of(request), dataset_id, config)
+        return self._judged(owner_of(request), dataset_id, config, also)
 
     def rebase(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """Another base model: learning rate, epochs and text length are suggested anew."""
         from studio.training.suggest import suggest_config
 
-        *values, request = rest
+        given, also, request = self._read(*rest)
         owner = owner_of(request)
-        given = dict(zip(form.ALL, values, strict=True))
         skipped = tuple(gr.skip() for _ in (*FOLLOWS_BASE, *OBJECTIVE, self.why, self.unfit, self.settings))
         try:
             record = self.shell.studio.datasets.get(owner, dataset_id)
@@ -191,7 +204,7 @@ class TrainTab:
             return *skipped, explain(error), gr.update(interactive=False)
         given |= {name: getattr(suggested, name) for name in FOLLOWS_BASE}
         updates = tuple(gr.update(value=given[name]) for name in FOLLOWS_BASE)
-        return *updates, *self._learn(dataset_id, given, request)
+        return *updates, *self._learn(dataset_id, given, also, request)
 
     def use(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """A base model was chosen in the table: as if it had been typed."""
@@ -199,33 +212,33 @@ class TrainTab:
         base = str(event.base)
         if not basetable.known(base):
             raise ConfigError(f"There is no base model '{base}' in the table.")
-        given = {**dict(zip(form.ALL, values, strict=True)), "base_model": base}
-        return gr.update(value=base), *self.rebase(dataset_id, *(given[name] for name in form.ALL), request)
+        given, also, request = self._read(*values, request)
+        given["base_model"] = base
+        return gr.update(value=base), *self.rebase(dataset_id, *(given[name] for name in form.ALL), also, request)
 
     def relearn(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """Another loss: its own settings appear, those of others go."""
-        *values, request = rest
-        given = dict(zip(form.ALL, values, strict=True))
+        given, also, request = self._read(*rest)
         kept = {*MODEL_FIELDS, *(p.id for p in MODIFIER[given["modifier"]].parameters)}
-        return self._learn(dataset_id, given | {name: None for name in LOSS_FIELDS if name not in kept}, request)
+        return self._learn(dataset_id, given | {name: None for name in LOSS_FIELDS if name not in kept}, also, request)
 
     def restack(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """Something else on top of the loss."""
-        *values, request = rest
-        return self._learn(dataset_id, dict(zip(form.ALL, values, strict=True)), request)
+        return self._learn(dataset_id, *self._read(*rest))
 
-    def _learn(self, dataset_id: str, given: dict[str, Any], request: gr.Request) -> tuple[Any, ...]:
+    def _learn(
+        self, dataset_id: str, given: dict[str, Any], also: Sequence[str], request: gr.Request
+    ) -> tuple[Any, ...]:
         owner = owner_of(request)
         record = self.shell.studio.datasets.get(owner, dataset_id)
         updates, words = self._objective(owner, record.info, given)
-        judged = self.reestimate(dataset_id, *(given[name] for name in form.ALL), request)
+        judged = self.reestimate(dataset_id, *(given[name] for name in form.ALL), also, request)
         return *(updates[name] for name in OBJECTIVE), *words, *judged
 
     def start(self, dataset_id: str, name: str, *rest: Any) -> tuple[Any, ...]:
         """Put a run into the queue and go to it."""
-        *values, request = rest
-        config = form.read(dict(zip(form.ALL, values, strict=True)))
-        record = self.shell.studio.runs.create(owner_of(request), dataset_id, config, name.strip())
+        given, also, request = self._read(*rest)
+        record = self.shell.studio.runs.create(owner_of(request), dataset_id, form.read(given), name.strip(), also)
         return go("runs"), record.id, ""
 
     def load(self, request: gr.Request) -> tuple[Any, ...]:
@@ -238,7 +251,7 @@ class TrainTab:
         shell, judged = self.shell, [self.estimate, self.train]
         chosen = on(self.dataset.input, self.choose, [self.dataset], [shell.dataset, *self.outputs], self.notice)
         remember(chosen, dataset=shell.dataset)
-        inputs = [shell.dataset, *self.fields]
+        inputs = [shell.dataset, *self.fields, self.also]
         live = {"trigger_mode": "always_last"}
         on(
             self.widgets["base_model"].input, with_request(self.rebase, len(inputs)), inputs,
@@ -260,9 +273,10 @@ class TrainTab:
         )  # fmt: skip
         self.architecture.wire(self.widgets, lambda request, name: self._location(owner_of(request), name), self.notice)
         others = [w.input for name, w in self.widgets.items() if name not in ("base_model", "loss", "modifier")]
+        others.append(self.also.input)
         on(any_of(*others), with_request(self.reestimate, len(inputs)), inputs, judged, self.notice, **live)
         started = on(
-            self.train.click, with_request(self.start, len(inputs) + 1), [shell.dataset, self.name, *self.fields],
+            self.train.click, with_request(self.start, len(inputs) + 1), [shell.dataset, self.name, *self.fields, self.also],
             [shell.tabs, shell.run, self.name], self.notice, show_progress="minimal", show_progress_on=[self.notice],
         )  # fmt: skip
         remember(started, run=shell.run)
@@ -276,9 +290,15 @@ def _choosable(losses: "tuple[LossChoice, ...]") -> list[tuple[str, str]]:
 
 def build(shell: Shell) -> TrainTab:
     markup(html.heading("Train", "Everything is filled in with a good start. Change what you like."))
-    dataset = gr.Dropdown(
-        [], value=None, label="Dataset", info="The table to learn from.", elem_id="train-dataset", interactive=True
-    )
+    with gr.Row(elem_classes="fields two"):
+        dataset = gr.Dropdown(
+            [], value=None, label="Dataset", info="The table to learn from; its held-out rows judge the result.",
+            elem_id="train-dataset", interactive=True,
+        )  # fmt: skip
+        also = gr.Dropdown(
+            [], value=[], multiselect=True, label="Also learn from", info="Other datasets that train the same model, each with its loss.",
+            elem_id="train-also", visible=False, interactive=True,
+        )  # fmt: skip
     blank = markup(
         '<div class="blank"><b>No dataset chosen</b><p>Choose one above, or bring a table in the Data tab first.</p></div>',
         elem_id="train-blank",
@@ -330,6 +350,7 @@ def build(shell: Shell) -> TrainTab:
     return TrainTab(
         shell,
         dataset,
+        also,
         blank,
         panel,
         ordered,

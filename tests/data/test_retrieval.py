@@ -11,8 +11,8 @@ from studio.data.check import inspect_table
 from studio.data.dataset import import_dataset, load_corpus, load_info, load_rows
 from studio.data.fix import apply_fixes
 from studio.data.prepare import prepare
-from studio.data.read import read_table, sheet_names
-from studio.data.retrieval import find_files, pack, read_files, read_folder
+from studio.data.read import read_table, read_tables, sheet_names
+from studio.data.retrieval import find_files, read_files, read_folder
 from studio.data.roles import guess_roles
 from studio.data.split import split
 from studio.data.table import Dialect
@@ -128,13 +128,20 @@ def test_two_corpora_are_no_set_and_a_sheet_can_be_chosen_instead(tmp_path, shar
     assert "mine/queries.jsonl" in sheet_names(zipped)
 
 
-def test_files_that_make_no_set_are_refused_when_they_are_packed(tmp_path):
-    folder = beir(tmp_path / "mine", test=own(0, 20))
-    files = [folder / "corpus.jsonl", folder / "queries.jsonl"]
-    with pytest.raises(DataError, match="make no retrieval set"):
-        pack(files, tmp_path)
-    # As a page hands files over: without their folders.
-    assert len(read_table(pack([*files, folder / "qrels" / "test.tsv"], tmp_path)).data) == 20
+def test_files_that_have_lost_their_folders_are_known_by_their_names(tmp_path):
+    """As a page hands them over."""
+    folder = beir(tmp_path / "mine", train=own(0, 12), test=own(12, 20))
+    files = [
+        folder / "corpus.jsonl",
+        folder / "queries.jsonl",
+        folder / "qrels" / "train.tsv",
+        folder / "qrels" / "test.tsv",
+    ]
+    places = [path.rename(tmp_path / str(number)) for number, path in enumerate(files)]
+    table = read_tables(places, names=[path.name for path in files])
+    assert table.data["part"].to_pylist() == ["test"] * 8 + ["train"] * 12
+    with pytest.raises(DataError, match="is no retrieval set"):
+        read_files(places[:2], ["corpus.jsonl", "queries.jsonl"])
 
 
 def test_the_corpus_is_kept_with_the_dataset_and_its_mended_versions(tmp_path):

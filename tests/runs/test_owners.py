@@ -62,6 +62,7 @@ def theirs(studio, folder) -> dict[str, object]:
         "corpus_id": studio.corpora.create_from_dataset("ada", dataset.id).id,
         **{
             "roles": PAIRS,
+            "also": (),
             "name": "x",
             "dialect": None,
             "column": "answer",

@@ -29,6 +29,18 @@ def test_a_run_s_folder_holds_all_that_a_worker_needs(studio, dataset):
     assert (run.name, run.dataset_name, run.base_label) == ("A name", "Pairs", "WordLlama (static, 256 dimensions)")
 
 
+def test_further_datasets_come_along_and_must_be_ones_own(studio, dataset, tmp_path):
+    second = make_dataset(studio, tmp_path)
+    run = studio.runs.create("ada", dataset.id, config(), also=[second.id, dataset.id, second.id])
+    places = sorted((run.folder / "datasets").iterdir())
+    assert [place.name for place in places] == ["1"]
+    assert (places[0] / "data.parquet").stat().st_ino == (second.folder / "data.parquet").stat().st_ino
+    theirs = make_dataset(studio, tmp_path, owner="grace")
+    with pytest.raises(NotFound):
+        studio.runs.create("ada", dataset.id, config(), also=[theirs.id])
+    assert len(studio.runs.list("ada")) == 1
+
+
 def test_a_run_without_a_name_gets_one(studio, dataset):
     assert studio.runs.create("ada", dataset.id, config()).name == "Pairs with WordLlama (static, 256 dimensions)"
 

@@ -345,6 +345,7 @@ EFFECTS = {
     "prior_layers_weight": set_on("prior_layers_weight", "prior_layers_weight", 0.5, RANKING, **ADAPTIVE),
     "kl_weight": set_on("kl_div_weight", "kl_weight", 0.5, RANKING, **ADAPTIVE),
     "layer_weighting": set_on("layer_weighting", "layer_weighting", "log", RANKING, **ADAPTIVE),
+    "dataset_turns": argument("multi_dataset_batch_sampler", "dataset_turns", "round_robin"),
     "heldout_share": heldout_share,
     "max_train_rows": max_train_rows,
     "evaluations": evaluations,

@@ -101,17 +101,14 @@ def test_one_text_a_row_can_be_chosen_and_back(tabs, staged, request_double):
 
 def test_the_files_of_a_retrieval_set_become_one_upload(tabs, shared_data, request_double, studio):
     data = tabs["data"]
-    (source,) = (source for source in data.sources if hasattr(source, "files"))
     files = [str(shared_data / "banking77" / name) for name in ("corpus.csv", "queries_test.csv", "qrels_test.csv")]
-    _, upload_id, *rest = source.bring(data, files, request_double)
+    upload_id, *rest = data.bring(files, request_double)
     shown = dict(zip(map(id, data.upload_outputs), rest[6:], strict=False))
     assert "Retrieval set" in shown[id(data.dialect_line)]
     assert "77 documents" in shown[id(data.report)]
     record = data.keep_upload("local", upload_id, "Bank", Roles("query", "document"), None)
     assert record.info.corpus_rows == 77
     assert studio.corpora.create_from_dataset("local", record.id).rows == 77
-    with pytest.raises(DataError, match="make no retrieval set"):
-        source.bring(data, files[:2], request_double)
 
 
 def test_labels_can_be_made_triplets(tabs, staged, request_double):
@@ -150,6 +147,28 @@ def test_a_setting_that_cannot_train_is_said_and_the_button_waits(tabs, dataset,
     values = {**TrainConfig().model_dump(), "batch_size": 4000}
     words, button = train.reestimate(dataset.id, *(values[name] for name in form.ALL), request_double)
     assert "4000" in words
+    assert 'role="alert"' in words
+    assert button["interactive"] is False
+
+
+def test_other_datasets_can_train_along(tabs, dataset, staged, request_double, studio):
+    train, data = tabs["train"], tabs["data"]
+    rows = "".join(f"How do I do thing {i} today?,Do thing {i} so,{i % 2}\n" for i in range(60))
+    upload_id = data.bring(staged("labelled.csv", f"sentence1,sentence2,label\n{rows}"), request_double)[0]
+    other = data.keep_upload("local", upload_id, "Labelled", Roles("sentence1", "sentence2", label="label"), None)
+    shown = dict(zip(map(id, train.outputs), train.show(dataset.id, request_double), strict=True))
+    also = shown[id(train.also)]
+    assert also["visible"]
+    assert other.id in [value for _, value in also["choices"]]
+    assert dataset.id not in [value for _, value in also["choices"]]
+    values = {**TrainConfig().model_dump(), "base_model": "wordllama-l2-supercat-256", "batch_size": 8}
+    alone, together = (
+        train.reestimate(dataset.id, *(values[name] for name in form.ALL), chosen, request_double)[0]
+        for chosen in ([], [other.id])
+    )
+    assert ">7<" in alone
+    assert ">14<" in together
+    words, button = train.reestimate(dataset.id, *(values[name] for name in form.ALL), ["nosuch"], request_double)
     assert 'role="alert"' in words
     assert button["interactive"] is False
 

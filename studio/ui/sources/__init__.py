@@ -3,12 +3,12 @@
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
-from studio.ui.sources import documents, retrieval
+from studio.ui.sources import documents
 
 if TYPE_CHECKING:
     from studio.ui.data import DataTab
 
-SOURCES: tuple[ModuleType, ...] = (documents, retrieval)
+SOURCES: tuple[ModuleType, ...] = (documents,)
 """Each has ``build(shell) -> Source``; in the order in which they stand on the page."""
 
 
