@@ -74,7 +74,7 @@ def test_plain_texts(tmp_path, shared_data, tiny_model):
     }
     file = shared_data / "nasty" / "27_one_column.csv"
     folder, loss = start(tmp_path, file, 400, Roles(text="text"), given)
-    assert loss == "MultipleNegativesRankingLoss"
+    assert loss == "SimCSE"
     verdict = trained(folder)
     assert "weaker evidence" in verdict.note
     assert verdict.heldout_rows == 18
