@@ -155,7 +155,7 @@ def estimate_together(
         seconds=seconds,
         memory_mb=memory,
         train_rows=trained_rows(rows, parts),
-        note=" ".join([*plan.notes, first.note]),
+        note=" ".join([*(part.words for part in parts), *plan.notes[len(rows.notes) :], first.note]),
     )
 
 

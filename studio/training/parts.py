@@ -40,6 +40,11 @@ class Part:
     corpus: pa.ChunkedArray | None = None
     """Documents of a retrieval set."""
 
+    @property
+    def words(self) -> str:
+        """What it does in the run, one sentence."""
+        return f"'{self.info.name}' trains along: {len(self.rows.train):,} rows with the loss {LOSS[self.config.loss].label}."
+
 
 def config_of_part(info: DatasetInfo, config: TrainConfig) -> TrainConfig:
     """The run's config for a further dataset: with the run's loss where it fits, else the one that is suggested for it.

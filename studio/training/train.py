@@ -107,6 +107,13 @@ def train(
     write_split(folder, data, rows)
     for message in rows.notes:
         events.write("note", message=message, severity="warning")
+    for part in parts:
+        events.write("note", message=part.words, severity="info")
+    if len({config.loss, *(part.config.loss for part in parts)}) > 1:
+        message = (
+            "Losses are on different scales, and the training loss jumps between them: the held-out curves tell more."
+        )
+        events.write("note", message=message, severity="info")
 
     base_model = ready_base(folder, config, training_texts(data, rows, parts), events, watch)
     set_seed(config.seed)

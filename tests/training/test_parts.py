@@ -140,6 +140,9 @@ def test_a_transformer_learns_from_both_with_the_fast_engine(together, tiny_mode
     (plan,) = events_of(folder, "plan")
     assert (plan["engine"], plan["train_rows"]) == ("fast", 108)
     assert [one.metric.id for one in verdict.others] == ["average_precision"]
+    notes = [event["message"] for event in events_of(folder, "note")]
+    assert "'Questions' trains along: 54 rows with the loss Contrastive." in notes
+    assert any("the training loss jumps" in note for note in notes)
     assert all(np.isfinite(event["loss"]) for event in events_of(folder, "train"))
     assert all(event["metrics"] and np.isfinite(event["loss"]) for event in events_of(folder, "eval"))
     assert "trained along" in (folder.model / "README.md").read_text(encoding="utf-8")
