@@ -1,11 +1,13 @@
-"""The studio without a browser: ``sentence-studio serve | check | fix | pairs | train | search``.
+"""The studio without a browser: ``sentence-studio serve | check | fix | negatives | suspects | pairs | train | search``.
 
 Exit status: 0 when it worked, 2 for something a person can mend, 1 for a bug, 130 after Ctrl-C. What was asked for goes
-to standard output, progress and errors to standard error. torch is imported by ``search`` and the worker only.
+to standard output, progress and errors to standard error. torch is imported by ``negatives``, ``suspects``, ``search``
+and the worker only.
 """
 
 import inspect
 import json
+import os
 import sys
 import tempfile
 import time
@@ -22,8 +24,10 @@ import typer
 from studio import __version__, cli_accounts
 from studio.catalog.findings import FIX_KIND
 from studio.catalog.losses import LOSSES
+from studio.catalog.models import DEFAULT_MODEL
 from studio.catalog.recipes import PAIR_FIELD, RECIPE
 from studio.errors import ConfigError, DataError, RunError, StudioError
+from studio.making.mining import MINING_FIELDS, make_mining
 from studio.training.config import FIELDS, ConfigField
 from studio.training.folder import RunFolder
 
@@ -266,9 +270,8 @@ def pairs(
     print(f"{len(found):,} pairs: {out}")
 
 
-def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one option for every field of TrainConfig."""
-    own = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
+def _with_settings(fields: tuple[ConfigField, ...]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command one option for every field of a record of settings."""
     options = [
         inspect.Parameter(
             field.id,
@@ -276,10 +279,15 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
             default=None,
             annotation=Annotated[field.kind | None, _option(field)],
         )
-        for field in FIELDS
+        for field in fields
     ]
-    command.__signature__ = inspect.Signature([*own, *options])
-    return command
+
+    def give(command: Callable[..., None]) -> Callable[..., None]:
+        own = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        command.__signature__ = inspect.Signature([*own, *options])
+        return command
+
+    return give
 
 
 def _option(field: ConfigField) -> Any:
@@ -292,7 +300,7 @@ def _option(field: ConfigField) -> Any:
 
 
 @app.command()
-@_with_settings
+@_with_settings(FIELDS)
 def train(
     data: Annotated[
         list[str],
@@ -377,6 +385,91 @@ def train(
 
 
 @app.command()
+@_with_settings(MINING_FIELDS)
+def negatives(
+    file: Annotated[Path, typer.Argument(help="Table of pairs or triplets, as for check.")],
+    out: Annotated[Path, typer.Option(metavar="CSV", help="Where the triplets are written; must not exist.")],
+    anchor: Anchor = None,
+    positive: Positive = None,
+    negative: Negative = None,
+    corpus: Annotated[Path | None, typer.Option(metavar="FILE", help="Table of more texts to choose from.")] = None,
+    corpus_text: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of the corpus; default: the longest.")
+    ] = None,
+    as_json: Json = False,
+    **settings: Any,
+) -> None:
+    """Add hard negatives to a table of pairs: texts that a model takes for answers and that are none."""
+    from studio.data.dataset import load_info, load_rows
+    from studio.data.export import write_csv
+    from studio.data.table import Roles
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    if "base_model" in given:
+        given["base_model"] = _model(given["base_model"])
+    config = make_mining(given)
+    if out.exists():
+        raise DataError(f"{out} is there already.", hint="Choose another name for the triplets.")
+    task: dict[str, Any] = {"settings": config.model_dump(), "name": out.stem}
+    with tempfile.TemporaryDirectory() as place:
+        folder = _source(Path(place), *_read_table([file], Roles(anchor, positive, tuple(negative or ()))))
+        if corpus is not None:
+            task["corpus"] = _write_texts(folder, corpus, corpus_text)
+
+        from studio.making.negatives import make
+
+        result = make(folder, task, _report_making(), lambda: False)
+        info, data = load_info(folder / "dataset"), load_rows(folder / "dataset")
+        try:
+            names = [f"mined_{name}" if name in result["columns"] else name for name in data.column_names]
+            write_csv(out, data.rename_columns(names).drop_columns("row"))
+        except OSError as error:
+            raise DataError(f"{out} cannot be written: {error.strerror}.", hint="Choose another place.") from None
+    if as_json:
+        _print_json({"out": str(out), **result, "history": list(info.history), "settings": config.model_dump()})
+        return
+    print(result["message"])
+    print(f"{info.rows:,} rows: {out}")
+
+
+@app.command()
+def suspects(
+    file: Annotated[Path, typer.Argument(help="Table of texts, as for check.")],
+    base: Annotated[str, typer.Option(help="Model that looks: folder, catalogue id or hub name.")] = DEFAULT_MODEL,
+    anchor: Anchor = None,
+    positive: Positive = None,
+    negative: Negative = None,
+    score: Score = None,
+    label: Label = None,
+    text: Text = None,
+    class_: Class = None,
+    as_json: Json = False,
+) -> None:
+    """List the rows that a model finds most doubtful, the most doubtful first. That is a hint and no proof."""
+    import pyarrow.parquet as pq
+
+    from studio.making.suspects import HONEST
+
+    with tempfile.TemporaryDirectory() as place:
+        roles = _roles(anchor, positive, negative, score, label, text, class_, None)
+        folder = _source(Path(place), *_read_table([file], roles))
+
+        from studio.making.suspects import make
+
+        result = make(folder, {"base_model": _model(base)}, _report_making(), lambda: False)
+        rows = pq.read_table(folder / "review.parquet").drop_columns("positions").to_pylist()
+    if as_json:
+        _print_json({"model": base, "message": result["message"], "suspects": rows})
+        return
+    print(f"{result['message']} {HONEST}" if rows else result["message"])
+    for row in rows:
+        print(f"row {row['row']}: {row['why']}")
+        for name, value in row.items():
+            if name not in ("row", "why", "column", "similarity"):
+                print(f"    {name:<10} {' '.join(str(value).split())}")
+
+
+@app.command()
 def search(
     model: Annotated[str, typer.Argument(help="Folder of a run or of a model, catalogue id or hub name.")],
     corpus_file: Annotated[Path, typer.Argument(help="Table that has the texts to search in.")],
@@ -388,21 +481,14 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find the texts of a table that are closest to a query."""
-    from studio.data.read import read_table
     from studio.search.result import check_query
     from studio.training.bases import resolve_base
 
     query = check_query(query, top_k)
-    if RunFolder(Path(model)).run.is_file():
-        model = str(RunFolder(Path(model)).model)
+    model = _model(model)
     resolve_base(model)
-    table = read_table(corpus_file)
-    column = text if text is not None else _longest_column(table)
-    if column not in table.columns:
-        raise DataError(f"There is no column '{column}'.", hint=f"Columns are: {', '.join(table.columns)}.")
-    texts = table.data.column(column).to_pylist()
-    if not all(value is None or isinstance(value, str) for value in texts):
-        raise DataError(f"Column '{column}' holds lists.", hint="Choose a column of texts.")
+    table, column = _column(corpus_file, text)
+    texts = _texts_of(table, column)
 
     from studio.search.compare import search as find
     from studio.search.encode import encode
@@ -508,6 +594,61 @@ def _text_beside(table: "Table", class_: str) -> str | None:
 
     kept = [name for name in table.columns if name != class_]
     return guess_roles(replace(table, data=table.data.select(kept)), 1).text if kept else None
+
+
+def _model(name: str) -> str:
+    """A model's name; of a run's folder, the model in it."""
+    run = RunFolder(Path(name))
+    return str(run.model) if run.run.is_file() else name
+
+
+def _source(folder: Path, table: "Table", roles: "Roles") -> Path:
+    """The folder, with the table as the dataset that a making works on."""
+    from studio.data.dataset import import_dataset
+
+    os.environ["TQDM_DISABLE"] = "1"  # the library's bars would run through ours
+    import_dataset(folder / "source", table, roles, table.name)
+    return folder
+
+
+def _write_texts(folder: Path, file: Path, column: str | None) -> str:
+    """Write one column of a table as a making reads a corpus; the file's name in the folder."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    texts = _texts_of(*_column(file, column))
+    pq.write_table(pa.table({"text": pa.array(texts, pa.string())}), folder / "corpus.parquet")
+    return "corpus.parquet"
+
+
+def _column(file: Path, column: str | None) -> "tuple[Table, str]":
+    """A table and its column of texts: the one that is named, or the longest."""
+    from studio.data.read import read_table
+
+    table = read_table(file)
+    name = column if column is not None else _longest_column(table)
+    if name not in table.columns:
+        raise DataError(f"There is no column '{name}'.", hint=f"Columns are: {', '.join(table.columns)}.")
+    return table, name
+
+
+def _texts_of(table: "Table", column: str) -> list[str | None]:
+    texts = table.data.column(column).to_pylist()
+    if not all(value is None or isinstance(value, str) for value in texts):
+        raise DataError(f"Column '{column}' holds lists.", hint="Choose a column of texts.")
+    return texts
+
+
+def _report_making() -> Callable[[int, int, str], None]:
+    last = time.monotonic()
+
+    def report(done: int, total: int, words: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 2:
+            last = time.monotonic()
+            _say(f"{words}: {done:,} of {total:,}")
+
+    return report
 
 
 def _read_config(file: Path) -> dict[str, Any]:

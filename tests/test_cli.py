@@ -308,6 +308,28 @@ def test_pairs_train_and_the_tuned_model_can_be_searched_with(pairs, tmp_path):
     assert "is not empty" in refused("train", "--data", pairs, "--out", folder)
 
 
+def test_mined_negatives_are_written_known_again_and_judged_by_searching(pairs, tmp_path):
+    out = tmp_path / "triplets.csv"
+    told = answer("negatives", pairs, *STATIC, "--out", out, "--num-negatives", 2)
+    assert told["rows"] > told["left_out"]
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["anchor", "positive", "mined_negative_1", "mined_negative_2"]
+    assert all(row["positive"] not in (row["mined_negative_1"], row["mined_negative_2"]) for row in rows)
+    trained = answer("train", "--data", out, *QUICK, "--out", tmp_path / "run")
+    assert trained["metrics"][0]["id"] == "ndcg@10"
+    assert "triplet_accuracy" not in trained["base"]
+    assert "is there already" in refused("negatives", pairs, *STATIC, "--out", out)
+    assert "Negatives a row" in refused("negatives", pairs, "--num-negatives", 9, "--out", tmp_path / "other.csv")
+
+
+def test_suspects_lists_the_oddest_rows_first(pairs):
+    told = answer("suspects", pairs, *STATIC)
+    assert told["suspects"][0]["similarity"] <= told["suspects"][-1]["similarity"]
+    assert "little alike" in told["suspects"][0]["why"]
+    assert told["message"].startswith(f"{len(told['suspects'])} rows are worth a look")
+
+
 def test_triplets_train_with_the_loss_that_was_named(samples, tmp_path):
     file = samples / "programs_triplets.csv"
     result = answer(

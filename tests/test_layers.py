@@ -38,6 +38,8 @@ LIGHT = (
         "studio.search.compare",
         "studio.export.archive",
         "studio.making.kinds",
+        "studio.making.mining",
+        "studio.making.suspects",
         "studio.cli",
         "studio.launch",
         "app",

@@ -21,6 +21,7 @@ from studio.data.check import Measure, check
 from studio.data.prepare import prepare
 from studio.data.spool import BATCH, IN_MEMORY_BYTES, Spool, batches
 from studio.data.table import Finding, Roles, Table
+from studio.data.vocabulary import is_mined
 from studio.errors import DataError
 from studio.files import read_json, write_json
 
@@ -33,7 +34,7 @@ class DatasetInfo:
     format: str
     rows: int
     roles: dict[str, str]
-    """Role -> column of the file."""
+    """Role -> column of the file, or what stands in its place."""
     file_name: str
     dialect: dict[str, Any] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
@@ -44,11 +45,19 @@ class DatasetInfo:
     """Lowest and highest value of the scale that scores were normalised from."""
     findings: tuple[Finding, ...] = ()
     history: tuple[str, ...] = ()
-    """What was done to the rows since the file was imported, oldest first; see fix.py."""
+    """What was done to the rows since the file was imported, oldest first; see fix.py and version.py."""
     corpus_rows: int = 0
     """Documents of the dataset's own corpus; 0: it has none."""
     parent: str = ""
     """Id of the dataset that this is a version of; empty: it was imported."""
+    mined_with: str = ""
+    """Label of the model that chose the negatives; empty: no model did."""
+
+    @property
+    def judged_as(self) -> str:
+        """Format that held-out rows are judged as. Negatives that a model chose are all further away than the positive
+        for that model, so it would get every triplet right; such rows are judged by searching, as pairs are."""
+        return "pair" if self.mined_with else self.format
 
 
 def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo, corpus: pa.Array | None = None) -> None:
@@ -102,6 +111,7 @@ def import_dataset(
         score_scale=prepared.score_scale,
         findings=findings,
         corpus_rows=0 if table.retrieval is None else len(table.retrieval.corpus),
+        mined_with="a model" if any(map(is_mined, roles.negatives)) else "",
     )
     save_dataset(folder, prepared.data, info, None if table.retrieval is None else table.retrieval.corpus)
     return info

@@ -61,3 +61,8 @@ def plain_mask(mask: pa.Array | pa.ChunkedArray) -> np.ndarray:
     if isinstance(mask, pa.ChunkedArray):
         mask = mask.combine_chunks()
     return mask.to_numpy(zero_copy_only=False).astype(bool)
+
+
+def plain_text(text: str) -> str:
+    """The text as it counts when texts are compared: upper and lower case and white space do not matter."""
+    return " ".join(text.casefold().split())

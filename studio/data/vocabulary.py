@@ -26,6 +26,7 @@ _WORDS = {
         回答 答え 答案 文档 描述 説明 文書 本文 답변 설명 جواب
     """,
     "negative": """
+        mined_negative
         negative negatives neg hard_negative hard_negatives hard_neg distractor wrong_answer incorrect_answer irrelevant negative_text
         negativ negativo negatif negativa falsche_antwort mauvaise_reponse
     """,
@@ -67,6 +68,9 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^\w]+|_+", "_", name).strip("_")
 
 
+MINED = "mined_negative"
+
+
 def name_fit(name: str, group: str) -> float:
     """How well a column's name fits a group of names: 1 the whole name, 0.6 one of its words, 0 not at all."""
     plain = plain_name(name)
@@ -75,6 +79,11 @@ def name_fit(name: str, group: str) -> float:
         return 1.0
     words = plain.split("_")
     return 0.6 if any(word in names or word.rstrip("0123456789") in names for word in words if len(word) > 1) else 0.0
+
+
+def is_mined(name: str) -> bool:
+    """Whether a column of negatives says that a model chose them, as the command ``negatives`` names it."""
+    return re.sub(r"_?\d+$", "", plain_name(name)) == MINED
 
 
 def names_a_role(name: str) -> bool:

@@ -74,6 +74,7 @@ def make_task(
 ) -> Task:
     """The task that the rows at positions ``heldout`` of ``data`` (all rows of a dataset) make.
 
+    ``format``: what they are judged as (DatasetInfo.judged_as); triplets may be judged as pairs, without their negatives.
     ``shared``: what held-out rows have in common with training rows, as studio.data.split says. With ``answers``
     questions are searched in all answers of the dataset, as the few of the held-out rows would be too easy.
     ``most_others``: search in at most this many of those, drawn by chance; for quick looks in between. ``corpus``: the
@@ -85,7 +86,8 @@ def make_task(
         return by_halves(data, heldout, most_others)
     rows = data.take(heldout)
     anchors, positives = (tuple(rows[name].to_pylist()) for name in ("anchor", "positive"))
-    columns = [rows[name].to_pylist() for name in data.column_names if name.startswith("negative")]
+    names = [name for name in data.column_names if name.startswith("negative")] if format == "triplet" else []
+    columns = [rows[name].to_pylist() for name in names]
     negatives = tuple(zip(*columns, strict=True)) if columns else ()
     targets = next((rows[name].to_numpy() for name in ("score", "label") if name in data.column_names), None)
     retrieval = None

@@ -19,6 +19,8 @@ KINDS: dict[str, str] = {
     "documents": "studio.making.documents:read",
     "queries": "studio.making.queries:write",
     "pairs": "studio.making.documents:pair",
+    "negatives": "studio.making.negatives:make",
+    "suspects": "studio.making.suspects:make",
 }
 """Kind -> ``module:function``, a :data:`Make`."""
 

@@ -218,6 +218,7 @@ class Datasets:
         self.get(owner, dataset_id)
         if self._store.remove(DATASETS, owner, dataset_id):
             self._workspace.discard(self._workspace.datasets / dataset_id)
+            (self._workspace.drafts / f"{dataset_id}.json").unlink(missing_ok=True)
 
     def _import(self, owner: str, table: Table, roles: Roles, name: str) -> DatasetRecord:
         from studio.data.dataset import import_dataset

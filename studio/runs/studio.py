@@ -8,6 +8,7 @@ from studio.runs.accounts import Accounts
 from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
 from studio.runs.documents import Documents
+from studio.runs.drafts import Drafts
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
 from studio.runs.feed import Feeds
@@ -16,6 +17,7 @@ from studio.runs.indexes import Indexes
 from studio.runs.makings import Makings
 from studio.runs.queries import Queries
 from studio.runs.queue import IndexLane, MakingLane, TrainingLane
+from studio.runs.reviews import Reviews
 from studio.runs.store import Store
 from studio.runs.supervisor import Supervisor
 from studio.runs.sweeps import Sweeps
@@ -65,6 +67,12 @@ class Studio:
                   go_on(owner, making_id, finish) -> MakingRecord
         sweeps    create(owner, dataset_id, plan, name="") -> SweepRecord; list(owner); get(owner, sweep_id)
                   importance(owner, sweep_id) -> dict; winner(owner, sweep_id) -> TrainConfig; stop; delete
+        drafts    page(owner, dataset_id, offset=0, query="", edited=False) -> DraftPage; edit(owner, dataset_id, step) -> Edited
+                  undo(owner, dataset_id) -> Edited; discard(owner, dataset_id); save(owner, dataset_id) -> DatasetRecord
+        reviews   mine(owner, dataset_id, settings, corpus_id="") -> MakingRecord; look(owner, dataset_id, base_model) -> MakingRecord
+                  of(owner, dataset_id) -> id of its newest review or ""; get(owner, review_id) -> Review
+                  decide(owner, review_id, entry, decision) -> Review; undo(owner, review_id) -> Review
+                  finish(owner, review_id) -> DatasetRecord
         exports   archive(owner, run_id) -> Path of a zip of the tuned model
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
@@ -120,12 +128,14 @@ class Studio:
             store, workspace, self.datasets, self.runs, indexes,
             max_rows=settings.max_corpus_rows, warm_models=settings.warm_models,
         )  # fmt: skip
+        self.drafts = Drafts(self.datasets, workspace)
         self.exports = Exports(workspace, self.runs)
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.imports = Imports(self.datasets, self.makings)
         self.documents = Documents(store, workspace, self.datasets, self.makings, max_upload_mb=settings.max_upload_mb)
         self.queries = Queries(settings, workspace, self.datasets, self.documents, self.makings)
         self.sweeps = Sweeps(store, workspace, self.datasets, self.runs, settings.training_slots)
+        self.reviews = Reviews(self.makings, self.datasets, self.corpora, self.runs)
         self.supervisor.start()
         self.sweeps.start()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.catalog.designs import DISTIL
 from studio.data.dataset import load_rows
-from studio.errors import HostError, NotFound, RunError
+from studio.errors import HostError, ModelError, NotFound, RunError
 from studio.evaluation.result import Verdict
 from studio.files import read_json, write_json
 from studio.runs.datasets import Datasets
@@ -20,7 +20,7 @@ from studio.runs.records import ENDED, RunRecord, when
 from studio.runs.store import RUNS, Row, Store, new_id
 from studio.runs.supervisor import Supervisor
 from studio.runs.workspace import Workspace, link_tree, remove, size_mb
-from studio.training.bases import Base, base_of, limits
+from studio.training.bases import Base, base_of, limits, resolve_base
 from studio.training.config import MODEL_FIELDS, TrainConfig
 from studio.training.folder import RunFolder
 
@@ -235,16 +235,40 @@ class Runs:
         folder = read_json(RunFolder(record.folder).run).get("base_folder")
         return None if folder is None else record.folder / folder
 
+    def base_model(self, owner: str, name: str) -> tuple[str, Path | None]:
+        """A base model for people, and the folder of a model tuned earlier (None: another kind). ``name`` as in a config.
+
+        Raises:
+            ModelError: there is no such model, or one that is still to be made.
+            NotFound, RunError: no such run of this owner's, or one without a model.
+        """
+        earlier = self._earlier_run(owner, name)
+        if earlier is None:
+            base = resolve_base(name)
+            if base.design is not None or base.source is not None:
+                raise ModelError(
+                    f"{base.label} has learnt nothing yet.", hint="Choose a model that knows what texts mean."
+                )
+            return base.label, None
+        return earlier["name"], self.model_folder(owner, earlier["id"])
+
     def _with_earlier_run(self, owner: str, config: TrainConfig, field: str) -> tuple[TrainConfig, Row | None]:
-        """The config with an earlier run named as ``run:<id>`` in ``field``, and that run; (config, None) for other models.
+        """The config with an earlier run named as ``run:<id>`` in ``field``, and that run; (config, None) for other models."""
+        given = (getattr(config, field) or "").strip()
+        distil = DISTIL if given.startswith(DISTIL) else ""
+        earlier = self._earlier_run(owner, given.removeprefix(distil))
+        if earlier is None:
+            return config, None
+        return config.model_copy(update={field: f"{distil}run:{earlier['id']}"}), earlier
+
+    def _earlier_run(self, owner: str, name: str) -> Row | None:
+        """The run that ``name`` means; None: it means another kind of model.
 
         Folders inside the workspace are models of runs, or nobody's business.
         """
-        given = (getattr(config, field) or "").strip()
-        if not given:
-            return config, None
-        distil = DISTIL if given.startswith(DISTIL) else ""
-        name = given.removeprefix(distil)
+        name = name.strip()
+        if not name:
+            return None
         runs = self._workspace.runs.resolve()
         id = None
         if name.startswith("run:"):
@@ -257,10 +281,7 @@ class Runs:
                 raise NotFound("There is no such model.", hint="Choose one of the list.")
         elif ID.fullmatch(name):
             id = name
-        if id is None:
-            return config, None
-        earlier = self._store.get(RUNS, owner, id)
-        return config.model_copy(update={field: f"{distil}run:{earlier['id']}"}), earlier
+        return None if id is None else self._store.get(RUNS, owner, id)
 
     def _check_room(self, base: Base, dataset: Path) -> None:
         if base.design is not None:

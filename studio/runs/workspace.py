@@ -20,11 +20,13 @@ SPARE_MB = 200
 
 
 class Workspace:
-    """studio.db, datasets/<id>, uploads/<id>, makings/<id>, runs/<id>, corpora/<id>, indexes/<corpus>/<model key>, tmp."""
+    """studio.db, datasets/<id>, drafts/<dataset>.json, uploads/<id>, makings/<id>, runs/<id>, corpora/<id>,
+    indexes/<corpus>/<model key>, tmp."""
 
     def __init__(self, path: Path):
         self.path = path.absolute()
         self.datasets = self.path / "datasets"
+        self.drafts = self.path / "drafts"
         self.uploads = self.path / "uploads"
         self.makings = self.path / "makings"
         self.runs = self.path / "runs"
@@ -48,6 +50,7 @@ class Workspace:
         try:
             parts = (
                 self.datasets,
+                self.drafts,
                 self.uploads,
                 self.makings,
                 self.runs,

@@ -124,6 +124,7 @@ def build_index(
     model_name: str,
     *,
     model: "SentenceTransformer | None" = None,
+    query: bool = False,
     stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> IndexMeta:
@@ -134,6 +135,7 @@ def build_index(
         texts: The corpus; empty texts are left out.
         model_name: A base of the catalogue, a folder or a hub name.
         model: The same, loaded already.
+        query: Encode the texts as queries; not noted in the index, so keep it apart from one of documents.
         stop: Asked between chunks; the rows done by then are kept for next time.
         progress: Told how many distinct texts are done, and of how many.
 
@@ -164,7 +166,7 @@ def build_index(
     vectors = _rows_on_disk(folder / "vectors.npy", (meta.entries, meta.dimension), fresh=not done)
     np.save(folder / "positions.npy", positions)
     write_json(folder / "partial.json", {**asdict(meta), "done": done})
-    for rows, chunk in encode_chunks(model, entries, longest_first(entries)[done:], stop=stop):
+    for rows, chunk in encode_chunks(model, entries, longest_first(entries)[done:], query=query, stop=stop):
         vectors[rows] = chunk
         vectors.flush()
         done += len(rows)

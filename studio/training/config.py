@@ -6,7 +6,7 @@ the page, the command line and the docs are made from it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -17,6 +17,8 @@ from studio.catalog.similarities import SIMILARITIES
 from studio.errors import ConfigError
 from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
 from studio.training.fit import modifier_misfit
+
+Record = TypeVar("Record", bound=BaseModel)
 
 
 def _setting(
@@ -423,7 +425,8 @@ class ConfigField:
     maximum: float | None
 
 
-def _describe(name: str, info: Any) -> ConfigField:
+def describe(name: str, info: Any) -> ConfigField:
+    """What a field of TrainConfig, or of another record made like it, says of itself."""
     options = get_args(info.annotation)
     optional = type(None) in options
     extra = info.json_schema_extra
@@ -441,24 +444,30 @@ def _describe(name: str, info: Any) -> ConfigField:
     )  # fmt: skip
 
 
-FIELDS = tuple(_describe(name, info) for name, info in TrainConfig.model_fields.items())
+FIELDS = tuple(describe(name, info) for name, info in TrainConfig.model_fields.items())
 FIELD = {field.id: field for field in FIELDS}
 
 
 def make_config(values: dict[str, Any]) -> TrainConfig:
-    """A config from plain values (a form, a JSON file, the command line).
+    """A config from plain values (a form, a JSON file, the command line). Raises ConfigError, as :func:`build` says."""
+    return build(TrainConfig, values)
+
+
+def build(record: type[Record], values: dict[str, Any]) -> Record:
+    """A record of settings from plain values.
 
     Raises:
         ConfigError: names the field by its label, says what was given and what is allowed.
     """
     try:
-        return TrainConfig(**values)
+        return record(**values)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         message = first["msg"].removeprefix("Value error, ")
-        if name and name not in FIELD:
-            raise ConfigError(f"There is no setting '{name}'.", hint=f"Settings are: {', '.join(FIELD)}.") from None
+        fields = record.model_fields
+        if name and name not in fields:
+            raise ConfigError(f"There is no setting '{name}'.", hint=f"Settings are: {', '.join(fields)}.") from None
         if name:
-            raise ConfigError(f"{FIELD[name].label} ({name}) cannot be {first['input']!r}: {message}.") from None
+            raise ConfigError(f"{fields[name].title} ({name}) cannot be {first['input']!r}: {message}.") from None
         raise ConfigError(message) from None

@@ -137,8 +137,8 @@ def train(
         events.write("note", message=message, severity="info")
     precision = choose_precision(config, model.device, engine)
     corpus = load_corpus(folder.dataset)
-    task = make_task(data, info.format, rows.heldout, rows.split.shared, corpus=corpus)
-    live = make_task(data, info.format, live_rows, rows.split.shared, LIVE_ROWS, corpus)
+    task = make_task(data, info.judged_as, rows.heldout, rows.split.shared, corpus=corpus)
+    live = make_task(data, info.judged_as, live_rows, rows.split.shared, LIVE_ROWS, corpus)
     if live.rows < task.rows:
         message = (
             f"While training runs, {live.rows:,} of the {task.rows:,} held-out rows are looked at; the end takes all."

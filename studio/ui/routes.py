@@ -29,6 +29,7 @@ from studio.ui.handlers import owner_of, report_bug
 from studio.ui.makings import making_status
 from studio.ui.records import run_detail, run_row
 from studio.ui.theme import SCRIPTS, STATIC
+from studio.ui.tools.api import router as tools_router
 
 BOOT = secrets.token_hex(4)
 """Changes when the server is restarted; an open page then loads itself again."""
@@ -75,6 +76,7 @@ def add_routes(app: FastAPI, studio: Any) -> None:
         return {}
 
     app.include_router(api)
+    app.include_router(tools_router(studio))
 
     @app.get("/api/makings/{making_id}")
     def making(making_id: str, request: Request) -> dict[str, Any]:

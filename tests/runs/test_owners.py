@@ -9,6 +9,7 @@ from studio.errors import NotFound
 from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
 from studio.runs.documents import Documents
+from studio.runs.drafts import Drafts
 from studio.runs.exports import Exports
 from studio.runs.queries import Queries
 from studio.runs.studio import Studio
@@ -18,6 +19,7 @@ from tests.runs.scene import PAIRS, StandIn, config, make_dataset, wait_until_ov
 
 PARTS = {
     "datasets": Datasets,
+    "drafts": Drafts,
     "runs": Runs,
     "corpora": Corpora,
     "exports": Exports,
@@ -26,6 +28,7 @@ PARTS = {
 }
 OWN_NOTHING = {
     "datasets": {"stage", "create_sample", "list", "sweep", "add"},
+    "drafts": set(),
     "runs": {"list", "base_folder"},
     "corpora": {"list"},
     "exports": set(),
@@ -83,6 +86,11 @@ def theirs(studio, folder) -> dict[str, object]:
             "role": "positive",
             "finish": True,
             "making_id": studio.makings.create("ada", "queries", "Asked", {}).id,
+            "ids": ("swapped_columns",),
+            "numbers": (2,),
+            "write": None,
+            "edited": False,
+            "step": {"do": "drop", "row": 0},
         },
     }
 
@@ -102,6 +110,8 @@ def test_a_stranger_gets_nothing(studio, theirs, part, method):
     arguments = {name: theirs[name] for name in inspect.signature(function).parameters if name != "owner"}
     if part == "corpora" and method == "create_from_dataset":
         arguments["roles"] = None
+    if method == "base_model":
+        arguments["name"] = f"run:{theirs['run_id']}"
     with pytest.raises(NotFound):
         function("bob", **arguments)
     assert studio.datasets.get("ada", theirs["dataset_id"])

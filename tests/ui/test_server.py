@@ -54,6 +54,8 @@ def test_there_is_no_page_about_the_interface(client, path):
         ("GET", "/api/runs/nosuch"), ("GET", "/api/runs/nosuch/feed"), ("GET", "/api/runs/nosuch/log"),
         ("POST", "/api/runs/nosuch/stop"), ("POST", "/api/runs/nosuch/resume"), ("DELETE", "/api/runs/nosuch"),
         ("GET", "/api/makings/nosuch"), ("POST", "/api/makings/nosuch/stop"),
+        ("GET", "/api/reviews/nosuch"), ("POST", "/api/reviews/nosuch/undo"), ("POST", "/api/reviews/nosuch/finish"),
+        ("GET", "/api/drafts/nosuch"), ("POST", "/api/drafts/nosuch/undo"), ("POST", "/api/drafts/nosuch/save"), ("DELETE", "/api/drafts/nosuch"),
         ("GET", "/download/uploads/nosuch/left-out.csv"), ("GET", "/download/runs/nosuch.zip"), ("GET", "/download/runs/nosuch/config.json"),
     ],
 )  # fmt: skip
