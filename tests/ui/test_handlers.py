@@ -9,6 +9,7 @@ from studio.errors import DataError
 from studio.training.config import TrainConfig
 from studio.ui import form
 from studio.ui.handlers import explain, guarded
+from studio.ui.sources.retrieval import RetrievalSource
 
 PAIRS = "question;answer\n" + "".join(f"How do I do thing {i}?;You do thing {i} so.\n" for i in range(60))
 
@@ -101,7 +102,7 @@ def test_one_text_a_row_can_be_chosen_and_back(tabs, staged, request_double):
 
 def test_the_files_of_a_retrieval_set_become_one_upload(tabs, shared_data, request_double, studio):
     data = tabs["data"]
-    (source,) = (source for source in data.sources if hasattr(source, "files"))
+    (source,) = (source for source in data.sources if isinstance(source, RetrievalSource))
     files = [str(shared_data / "banking77" / name) for name in ("corpus.csv", "queries_test.csv", "qrels_test.csv")]
     _, upload_id, *rest = source.bring(data, files, request_double)
     shown = dict(zip(map(id, data.upload_outputs), rest[6:], strict=False))
