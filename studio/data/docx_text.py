@@ -9,6 +9,8 @@ from studio.data.outline import Document, Outline
 from studio.errors import DataError
 
 HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
+MAX_XML_MB = 100
+"""All of it is held in memory, some ten times as large."""
 BROKEN = "is broken or no Word document"
 
 
@@ -21,6 +23,9 @@ def read_docx(path: Path, name: str) -> Document:
     try:
         with zipfile.ZipFile(path) as archive:
             refuse_bomb(archive, path, whole=True)
+            size = sum(info.file_size for info in archive.infolist() if info.filename.endswith((".xml", ".rels")))
+            if size > MAX_XML_MB * 1_000_000:
+                raise DataError(f"has more than {MAX_XML_MB} MB of text and structure in it")
         source = docx.Document(str(path))
         outline = Outline()
         title = ""

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 TITLE = re.compile(r"^title:[ \t]*(.+)$", re.MULTILINE)
+MAX_INLINE = 20_000
+"""Characters of a paragraph in which marks are looked for: the time that takes grows with their square."""
 KEPT = {"text", "code_inline", "text_special"}
 BREAKS = {"softbreak", "hardbreak"}
 
@@ -30,7 +32,9 @@ def read_markdown(text: str, name: str) -> Document:
     row: list[str] | None = None
     """Cells of the row of a table that is open. A row is one paragraph; names of columns are none."""
     in_body = False
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
+    blocks, marks = MarkdownIt("commonmark").enable("table").disable("inline"), MarkdownIt("commonmark")
+    references: dict = {}
+    for token in blocks.parse(text, references):
         if token.type == "heading_open":
             level = int(token.tag[1])
         elif token.type == "heading_close":
@@ -48,7 +52,9 @@ def read_markdown(text: str, name: str) -> Document:
         elif token.type == "table_close":
             in_body = False
         elif token.type == "inline":
-            words = _words(token.children or [])
+            content = token.content
+            long = len(content) > MAX_INLINE
+            words = content if long else _words(marks.parseInline(content, references)[0].children or [])
             if row is not None:
                 row.append(words)
             elif level:

@@ -55,7 +55,7 @@ class Documents:
         self._made: Recent[tuple[str, PairConfig], Pairs] = Recent(KEPT)
 
     def stage(self, owner: str, files: Sequence[tuple[Path, str]]) -> UploadRecord:
-        """Take in files (path, name for people). Those given stay.
+        """Take in files (path, name for people). Those given stay, except what lies in the workspace's tmp: that is moved.
 
         Raises:
             DataError: none, too many or too large.
@@ -81,7 +81,8 @@ class Documents:
         try:
             folder.mkdir(parents=True)
             for number, (path, _) in enumerate(files):
-                shutil.copyfile(path, folder / f"{number:05}")
+                ours = path.resolve().is_relative_to(self._workspace.tmp.resolve())
+                (shutil.move if ours else shutil.copyfile)(path, folder / f"{number:05}")
             write_json(folder / "names.json", [display_name(name, "document")[:MAX_NAME] for _, name in files])
         except OSError as error:
             remove(folder.parent)

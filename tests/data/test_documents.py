@@ -1,13 +1,14 @@
 """Files of every kind become titles, sections and paragraphs; files that cannot are named, and nothing else happens."""
 
 import threading
+import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from studio.data import documents
+from studio.data import documents, docx_text
 from studio.data.documents import Library, files_of, read_document, read_documents
 from studio.data.html_text import read_html
 from studio.data.markdown_text import read_markdown
@@ -77,6 +78,22 @@ def test_markdown_by_its_rules():
         (("Other", "Does it cost?"), ("Nothing at all.",)),
         (("Other",), ("Last words.",)),
     ]
+
+
+@pytest.mark.parametrize("mark", ["[", "![", "[a](", "> ", "*a _b ", "<a "])
+def test_markdown_that_is_made_to_take_long_does_not(mark):
+    started = time.monotonic()
+    document = read_markdown(
+        f"# Title\n\n{mark * 60_000}\n\nSee [the guide][1].\n\n[1]: http://example.org\n", "evil.md"
+    )
+    assert time.monotonic() - started < 10
+    assert document.sections[-1].paragraphs[-1] == "See the guide."
+
+
+def test_a_word_file_that_is_too_large_inside_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(docx_text, "MAX_XML_MB", 0.01)
+    with pytest.raises(DataError, match=r"has more than 0\.01 MB of text"):
+        read_document(make_docx(tmp_path / "large.docx"), "large.docx")
 
 
 def test_plain_text_shows_its_headings():

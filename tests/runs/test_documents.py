@@ -110,6 +110,14 @@ def test_tables_are_no_documents_and_documents_no_table(studio, upload, tmp_path
         studio.datasets.report("ada", upload.id)
 
 
+def test_what_the_page_took_in_is_its_owner_s_alone_once_it_arrived(studio):
+    arrived = studio.workspace.page_tmp / "notes.md"
+    arrived.write_text("# Notes\n\nSome words that are nobody else's.\n")
+    studio.documents.stage("ada", [(arrived, "notes.md")])
+    with pytest.raises(DataError, match="There is no such file"):
+        studio.documents.stage("bob", [(arrived, "notes.md")])
+
+
 def test_the_workspace_s_own_files_cannot_be_brought_as_documents(studio, upload):
     with pytest.raises(DataError, match="There is no such file"):
         studio.documents.stage("bob", [(upload.path / "00000", "mine.md")])

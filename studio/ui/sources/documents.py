@@ -66,7 +66,7 @@ class DocumentsSource:
     def arrival(self) -> list[Any]:
         """Outputs of :meth:`bring` and :meth:`look`."""
         asked = self.form.view if self.form else []
-        return [self.upload_id, self.reading, self.panel, self.library, self.name, *self.view, *asked]
+        return [self.files, self.upload_id, self.reading, self.panel, self.library, self.name, *self.view, *asked]
 
     @property
     def closing(self) -> list[Any]:
@@ -93,7 +93,7 @@ class DocumentsSource:
         found = self.shell.studio.documents.read(owner, upload_id)
         if not isinstance(found, Library):
             later = [gr.skip() for _ in (self.library, *self.view, *(self.form.view if self.form else ()))]
-            return upload_id, found.id, gr.update(visible=False), later[0], name, *later[1:]
+            return None, upload_id, found.id, gr.update(visible=False), later[0], name, *later[1:]
         config = self._config(values)
         counts = self.shell.studio.documents.preview(owner, upload_id, (), config).counts
         # The closest to what people ask first; where no recipe gives much, the one that gives most.
@@ -105,7 +105,7 @@ class DocumentsSource:
         asked = ()
         if self.form:
             asked = self.form.show(self._ask(owner, QueryConfig(), upload_id, *values), self._latest(owner))
-        return upload_id, "", gr.update(visible=True), words, name, *view, *asked
+        return None, upload_id, "", gr.update(visible=True), words, name, *view, *asked
 
     def show(self, upload_id: str, recipes: list[str], request: gr.Request, *values: Any) -> tuple[Any, ...]:
         """Another recipe or another setting."""
