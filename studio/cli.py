@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from studio import __version__, cli_accounts
+from studio.catalog.findings import FIX_KIND
 from studio.catalog.losses import LOSSES
 from studio.catalog.recipes import PAIR_FIELD, RECIPE
 from studio.errors import ConfigError, DataError, RunError, StudioError
@@ -157,13 +158,20 @@ def check(
         print(f"  dropped  {count}: {reason}")
     for finding in report["findings"]:
         print(f"  {finding['severity']:<8} {finding['message']} [{finding['code']}]")
+        if finding["rows"]:
+            shown = ", ".join(map(str, finding["rows"][:10]))
+            print(f"{'':<11}rows {shown}{' ...' if finding['count'] > 10 else ''}")
+        print(f"{'':<11}{finding['effect']} {finding['advice']}".rstrip())
+        for id in finding["fixes"]:
+            print(f"{'':<11}fix --do {id}: {FIX_KIND[id].label}")
 
 
 @app.command()
 def fix(
     file: Annotated[Path, typer.Argument(help="Table of texts, as for check.")],
     do: Annotated[
-        list[str], typer.Option(metavar="CODE", help="Code of a finding of check; may be given several times.")
+        list[str],
+        typer.Option(metavar="FIX", help="Fix that check names beside a finding; may be given several times."),
     ],
     out: Annotated[Path, typer.Option(metavar="CSV", help="Where the mended rows are written; must not exist.")],
     anchor: Anchor = None,
@@ -178,22 +186,19 @@ def fix(
 ) -> None:
     """Write a mended copy of a table: what findings say is left out, swapped or corrected. The file itself stays."""
     from studio.data.export import write_csv
-    from studio.data.fix import fix_rows
+    from studio.data.fix import fix_all
     from studio.data.prepare import prepare
 
     if out.exists():
         raise DataError(f"{out} is there already.", hint="Choose another name for the mended copy.")
     prepared = prepare(*_read_table([str(file)], _roles(anchor, positive, negative, score, label, text, class_, as_)))
-    data, history = prepared.data, []
-    for code in do:
-        data, done = fix_rows(data, prepared.format, code)
-        history.append(done)
+    data, history = fix_all(prepared.data, prepared.format, do)
     try:
         write_csv(out, data.drop_columns("row"))
     except OSError as error:
         raise DataError(f"{out} cannot be written: {error.strerror}.", hint="Choose another place.") from None
     if as_json:
-        _print_json({"out": str(out), "rows": len(data), "history": history})
+        _print_json({"out": str(out), "rows": len(data), "history": list(history)})
         return
     print("\n".join(history))
     print(f"{len(data):,} rows: {out}")

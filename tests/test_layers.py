@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
     {"errors", "settings"},
-    {"files"},
+    {"files", "recent"},
     {"process"},
     {"catalog"},
     {"data"},

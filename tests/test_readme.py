@@ -1,6 +1,7 @@
 """README and docs say what is so: their commands run, their links and files exist, their settings are the real ones."""
 
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -72,6 +73,11 @@ def test_hosting_lists_every_setting_with_its_default():
                 if isinstance(info.default, float)
                 else (rows[name.upper()] == str(info.default))
             )
+
+
+def test_the_page_of_findings_is_what_its_command_writes():
+    page = runpy.run_path(str(ROOT / "scripts" / "findings.py"))["page"]()
+    assert (ROOT / "docs" / "findings.md").read_text(encoding="utf-8") == page, "run: python scripts/findings.py"
 
 
 def test_the_architecture_page_names_every_part():

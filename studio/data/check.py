@@ -7,7 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from studio.data import classes, cut, findings, near, personal, wording
+from studio.catalog.findings import FIXES, KIND, FixKind
+from studio.catalog.models import DEFAULT_MODEL, MODEL
+from studio.data import classes, cut, findings, language, near, personal, shared, wording
 from studio.data.cut import TokenLengths
 from studio.data.prepare import Prepared, prepare
 from studio.data.read import read_tables
@@ -20,6 +22,8 @@ from studio.errors import DataError
 Measure = Callable[[pa.Table], TokenLengths | None]
 """Counts the tokens of prepared rows; None where the tokenizer is not on this machine."""
 SEVERITIES = ("error", "warning", "info")
+PAIRS_ONLY = ("swapped_columns", "very_long_texts:passages")
+"""Fixes for plain pairs."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class FileReport:
     def to_json(self) -> dict[str, Any]:
         """``rows``: rows read; ``usable_rows``: rows that can train; ``dropped``: reason -> rows left out."""
         table, dialect, prepared = self.table, self.table.dialect, self.prepared
+        usable = len(prepared.data) if prepared else 0
         return {
             "file": table.name,
             "kind": dialect.kind,
@@ -49,14 +54,14 @@ class FileReport:
             "format": prepared.format if prepared else None,
             "files": [asdict(part) for part in table.files],
             "rows": len(table.data),
-            "usable_rows": len(prepared.data) if prepared else 0,
+            "usable_rows": usable,
             "skipped": len(table.skipped),
             "skipped_rows": [asdict(note) for note in table.skipped[:MAX_ROWS_NAMED]],
             "repaired": len(table.repaired),
             "repaired_rows": [asdict(note) for note in table.repaired[:MAX_ROWS_NAMED]],
             "dropped": {reason: len(notes) for reason, notes in prepared.dropped.items()} if prepared else {},
             "score_scale": list(prepared.score_scale) if prepared and prepared.score_scale else None,
-            "findings": [{**asdict(finding), "rows": list(finding.rows)} for finding in self.findings],
+            "findings": [in_full(finding, self.roles.format, usable) for finding in self.findings],
         }
 
 
@@ -114,6 +119,8 @@ def check(
         near.find(data),
         personal.find(data),
         wording.find_beginnings(data),
+        language.find(data, MODEL[DEFAULT_MODEL]),
+        shared.find(data),
         cut.find(lengths, len(data)) if lengths is not None else (),
         wording.find_swapped(data) if prepared.format == "pair" else (),
         findings.scores(prepared) if "score" in data.column_names else (),
@@ -127,6 +134,29 @@ def check(
         release()  # each look goes through the rows by itself
     found += [Finding("done_to_rows", "info", note) for note in prepared.notes]
     return sort_findings(found)
+
+
+def fixes_for(findings: Iterable[Finding], format: str | None, rows: int) -> tuple[FixKind, ...]:
+    """The fixes that there are for these findings of rows of a format, in their order, each once."""
+    offered = []
+    for code, finding in {finding.code: finding for finding in findings}.items():
+        if code == "unknown_language" and finding.count > min(rows, language.SAMPLE) / 2:
+            continue  # most rows would go: another base model is the answer
+        offered += [fix for fix in FIXES if fix.code == code and (format == "pair" or fix.id not in PAIRS_ONLY)]
+    return tuple(offered)
+
+
+def in_full(finding: Finding, format: str | None, rows: int) -> dict[str, Any]:
+    """A finding with what the catalogue says of its kind, as plain JSON. ``fixes``: ids of what can be done at once."""
+    kind = KIND[finding.code]
+    return {
+        **asdict(finding),
+        "rows": list(finding.rows),
+        "label": kind.label,
+        "effect": kind.effect,
+        "advice": kind.advice,
+        "fixes": [fix.id for fix in fixes_for([finding], format, rows)],
+    }
 
 
 def sort_findings(found: Iterable[Finding]) -> tuple[Finding, ...]:

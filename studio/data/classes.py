@@ -15,6 +15,8 @@ ONE_SIDED = 0.9
 """Share of one class above which classes are called unbalanced."""
 LARGER = 20
 """Times by which the largest class must be larger than the middle one to be called unbalanced."""
+KEPT_LARGER = 10
+"""The same for what a fix leaves of it."""
 MOST_CLASSES = 0.5
 """Share of the rows above which so many classes look like texts or ids of their own."""
 
@@ -35,6 +37,17 @@ def alone_in_class(data: pa.Table) -> np.ndarray:
     return np.bincount(number)[number] == 1
 
 
+def without_most_of_the_largest(data: pa.Table, seed: int) -> pa.Table:
+    """At most ten times as many rows of a class as the middle class has, drawn by chance."""
+    number = class_numbers(data)
+    sizes = np.bincount(number)
+    most = int(KEPT_LARGER * max(1, np.median(sizes)))
+    chance = np.random.default_rng(seed).permutation(len(data))
+    order = chance[np.argsort(number[chance], kind="stable")]
+    place = np.arange(len(data)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return data.take(pa.array(np.sort(order[place < most])))
+
+
 def find(data: pa.Table) -> Iterable[Finding]:
     """``data``: rows of a dataset with classes."""
     number = class_numbers(data)
@@ -44,8 +57,7 @@ def find(data: pa.Table) -> Iterable[Finding]:
         yield Finding(
             "one_class_only",
             "error",
-            f"All rows have the class '{names[0][:60]}': there is nothing to tell apart. Choose another column as class, or none: "
-            "the texts then train by themselves.",
+            f"All rows have the class '{names[0][:60]}'.",
             len(data),
         )
         return
@@ -53,8 +65,7 @@ def find(data: pa.Table) -> Iterable[Finding]:
         yield Finding(
             "classes_too_small",
             "error",
-            f"The {len(sizes):,} classes have hardly any text in common: at least two classes need two texts each. Choose another "
-            "column as class, or none.",
+            f"The {len(sizes):,} classes have one text each, but for one at most.",
             len(data),
         )
         return
@@ -62,8 +73,7 @@ def find(data: pa.Table) -> Iterable[Finding]:
         yield Finding(
             "many_classes",
             "warning",
-            f"There are {len(sizes):,} classes for {len(data):,} rows: that looks more like texts or ids than like classes. Check "
-            "the choice of columns.",
+            f"There are {len(sizes):,} classes for {len(data):,} rows.",
             len(data),
         )
     rare = where(data, alone_in_class(data))
@@ -71,8 +81,7 @@ def find(data: pa.Table) -> Iterable[Finding]:
         yield finding(
             "rare_classes",
             "warning" if len(rare) > 0.05 * len(data) else "info",
-            f"{count(len(rare), 'class has', 'classes have')} one row only: nothing is learnt about a class from a single text. Bring more "
-            "texts of it, or leave it out.",
+            f"{count(len(rare), 'class has', 'classes have')} one row only.",
             rare,
         )
     if sizes.max() > ONE_SIDED * len(data) or (len(sizes) > 2 and sizes.max() > LARGER * np.median(sizes)):
@@ -80,8 +89,7 @@ def find(data: pa.Table) -> Iterable[Finding]:
         yield finding(
             "unbalanced_classes",
             "warning",
-            f"The class '{largest[:60]}' has {sizes.max():,} of {len(data):,} rows. Batches hold classes in equal parts, so that most of its "
-            "rows are not seen in an epoch. Bring more rows of the others, or leave some of these out.",
+            f"The class '{largest[:60]}' has {sizes.max():,} of {len(data):,} rows.",
             where(data, number == sizes.argmax()),
         )
     rows = where(data, several_classes(data))
@@ -89,8 +97,7 @@ def find(data: pa.Table) -> Iterable[Finding]:
         yield finding(
             "contradictory_classes",
             "warning",
-            f"{count(len(rows))} have a text that stands under another class as well: the model is told to bring it near and to "
-            "push it away at once. Keep one of each.",
+            f"{count(len(rows), 'row has', 'rows have')} a text that stands under another class as well.",
             rows,
         )
 
@@ -129,7 +136,7 @@ def choose_by_class(group: np.ndarray, number: np.ndarray, target: int, seed: in
             left[one] -= 1
         else:
             some = takes > 0
-            if (given[some] >= quota[some]).any() or (left[some] < takes[some]).any():
+            if (given[some] + takes[some] > quota[some]).any() or (left[some] < takes[some]).any():
                 continue
             given += takes
             left -= takes

@@ -7,14 +7,16 @@ there is one, ``class`` (string, as it is spelt in the file); where a retrieval 
 ``text``, the documents that held-out queries are searched in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from studio.catalog.findings import KIND
 from studio.data.check import Measure, check
 from studio.data.prepare import prepare
 from studio.data.spool import BATCH, IN_MEMORY_BYTES, Spool, batches
@@ -45,6 +47,8 @@ class DatasetInfo:
     """What was done to the rows since the file was imported, oldest first; see fix.py."""
     corpus_rows: int = 0
     """Documents of the dataset's own corpus; 0: it has none."""
+    parent: str = ""
+    """Id of the dataset that this is a version of; empty: it was imported."""
 
 
 def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo, corpus: pa.Array | None = None) -> None:
@@ -85,7 +89,7 @@ def import_dataset(
     told("writing the dataset")
     problem = next((finding for finding in findings if finding.severity == "error"), None)
     if problem:
-        raise DataError(problem.message)
+        raise DataError(problem.message, hint=KIND[problem.code].advice)
     info = DatasetInfo(
         name=name,
         format=prepared.format,
@@ -131,6 +135,30 @@ def load_rows(folder: Path) -> pa.Table:
         for batch in file.iter_batches(batch_size=BATCH):
             spool.add(dict(zip(batch.schema.names, batch.columns, strict=True)))
         return spool.finish()
+
+
+def load_numbered(folder: Path, numbers: Sequence[int]) -> pa.Table:
+    """The rows with these numbers of the file; no more of the file is read than they need."""
+    with pq.ParquetFile(folder / "data.parquet") as file:
+        found, start = [], 0
+        row = file.read(["row"])["row"]
+        wanted = pc.is_in(row, value_set=pa.array(numbers, pa.int64()))
+        for number in range(file.num_row_groups):
+            mask = wanted.slice(start, file.metadata.row_group(number).num_rows)
+            start += len(mask)
+            if pc.any(mask).as_py():
+                found.append(file.read_row_group(number).filter(mask))
+        return pa.concat_tables(found) if found else file.schema_arrow.empty_table()
+
+
+def load_sample(folder: Path, limit: int, places: int = 10) -> pa.Table:
+    """At most ``limit`` rows, from ``places`` evenly spread over the file."""
+    with pq.ParquetFile(folder / "data.parquet") as file:
+        rows = file.metadata.num_rows
+    if rows <= limit:
+        return load_slice(folder, 0, limit)
+    part = limit // places
+    return pa.concat_tables([load_slice(folder, i * (rows - part) // (places - 1), part) for i in range(places)])
 
 
 def load_slice(folder: Path, offset: int, limit: int) -> pa.Table:

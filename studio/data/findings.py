@@ -16,6 +16,8 @@ from studio.data.spool import batches
 from studio.data.table import CUT_OFF, Finding, Notes, RowNote, Table
 
 MIN_ROWS, FEW_ROWS, USUAL_BATCH = 4, 50, 32
+NARROW = 0.1
+"""Part of the scale in which nine of ten scores lie when they hardly differ."""
 SHORT_CHARACTERS, LONG_CHARACTERS = 3, 2_000
 ONE_SIDED = 0.9
 """Share of one label above which labels are called unbalanced."""
@@ -31,7 +33,7 @@ def reading(table: Table) -> Iterable[Finding]:
         yield Finding(
             "one_of_several_tables",
             "info",
-            f"The archive holds several tables; '{dialect.sheet}' was read. Choose another one as the sheet.",
+            f"The archive holds several tables; '{dialect.sheet}' was read.",
             len(table.data),
         )
     if table.files:
@@ -50,16 +52,14 @@ def reading(table: Table) -> Iterable[Finding]:
         yield finding(
             "cut_off",
             "warning",
-            "The file ends in the middle of a row: the upload or download was probably cut off. The rows before it are used, "
-            "those after it are missing. Upload the whole file again.",
+            "The file ends in the middle of a row.",
             torn,
         )
     if skipped:
         yield finding(
             "skipped_rows",
             "warning",
-            f"{count(len(skipped))} could not be read and will not be used. Row {skipped[0].row}: {skipped[0].message}. "
-            "Correct these rows in the file, or go on without them.",
+            f"{count(len(skipped))} could not be read and will not be used. Row {skipped[0].row}: {skipped[0].message}.",
             _numbers(skipped),
         )
     if table.repaired:
@@ -67,8 +67,7 @@ def reading(table: Table) -> Iterable[Finding]:
         yield finding(
             "repaired_rows",
             "info",
-            f"{count(len(table.repaired))} did not fit and were mended. Row {first.row}: {first.message}. "
-            "Look at them in the preview.",
+            f"{count(len(table.repaired), 'row did not fit and was mended', 'rows did not fit and were mended')}. Row {first.row}: {first.message}.",
             _numbers(table.repaired),
         )
 
@@ -87,7 +86,7 @@ def dropped(prepared: Prepared) -> Iterable[Finding]:
             yield finding(
                 "duplicate_rows",
                 "info",
-                f"{count(len(notes), 'row repeats', 'rows repeat')} an earlier row and will be left out: a row counts once.",
+                f"{count(len(notes), 'row repeats', 'rows repeat')} an earlier row and will be left out.",
                 _numbers(notes),
             )
             continue
@@ -98,8 +97,7 @@ def dropped(prepared: Prepared) -> Iterable[Finding]:
             yield finding(
                 "neutral_labels",
                 "info",
-                f"{count(len(notes))} labelled {said} will be left out: such a pair says neither that its texts belong together "
-                "nor that they do not, and no loss for labelled pairs learns from it.",
+                f"{count(len(notes))} labelled {said} will be left out.",
                 _numbers(notes),
             )
             continue
@@ -107,8 +105,7 @@ def dropped(prepared: Prepared) -> Iterable[Finding]:
             yield finding(
                 "unpaired_labels",
                 "info",
-                f"{count(len(notes))} will be left out: a triplet needs an anchor with a text labelled 1 and one labelled 0, and these "
-                "have no counterpart. Train on the labelled pairs instead if they are too many to lose.",
+                f"{count(len(notes))} will be left out: they have no counterpart with the other label.",
                 _numbers(notes),
             )
             continue
@@ -116,7 +113,7 @@ def dropped(prepared: Prepared) -> Iterable[Finding]:
         yield finding(
             codes[reason],
             "warning",
-            f"{count(len(notes))} ({share:.0%}) will be left out: {reason}. Complete them in the file, or go on without them.",
+            f"{count(len(notes))} ({share:.0%}) will be left out: {reason}.",
             _numbers(notes),
         )
 
@@ -132,15 +129,7 @@ def size(prepared: Prepared) -> Iterable[Finding]:
         yield Finding(
             "too_few_rows",
             "warning",
-            f"Only {have}: a model learns little from so few, and the comparison on held-out rows will be a matter of chance. "
-            "Some hundred rows are a good start.",
-            rows,
-        )
-    if MIN_ROWS <= rows < USUAL_BATCH:
-        yield Finding(
-            "less_than_a_batch",
-            "warning",
-            f"{rows} rows are fewer than the usual batch of {USUAL_BATCH}: choose a smaller batch size, or no step is made.",
+            f"Only {have}.",
             rows,
         )
 
@@ -161,8 +150,7 @@ def texts(prepared: Prepared) -> Iterable[Finding]:
             yield finding(
                 "very_short_texts",
                 "warning" if len(short) > 0.05 * len(data) else "info",
-                f"In {count(len(short))} the {role} has fewer than {SHORT_CHARACTERS} characters: there is hardly anything to learn "
-                "from it. Check that this is the right column.",
+                f"In {count(len(short))} the {role} has fewer than {SHORT_CHARACTERS} characters.",
                 short,
             )
         long = where(data, pc.greater(lengths, LONG_CHARACTERS))
@@ -170,8 +158,7 @@ def texts(prepared: Prepared) -> Iterable[Finding]:
             yield finding(
                 "very_long_texts",
                 "info",
-                f"In {count(len(long))} the {role} has more than {LONG_CHARACTERS:,} characters. Models read only the first "
-                "some hundred words; the rest is not seen. Cut such texts into passages if what matters stands further down.",
+                f"In {count(len(long))} the {role} has more than {LONG_CHARACTERS:,} characters.",
                 long,
             )
         broken = where(data, pc.match_substring_regex(data[name], BROKEN))
@@ -180,7 +167,7 @@ def texts(prepared: Prepared) -> Iterable[Finding]:
                 "broken_characters",
                 "warning" if len(broken) > 0.01 * len(data) else "info",
                 f"In {count(len(broken))} the {role} has characters that were broken when the file was made or read (such as "
-                "\ufffd or Ã©). Choose another encoding, or save the file as UTF-8.",
+                "\ufffd or Ã©).",
                 broken,
             )
         kind = describe(name, data[name]).kind
@@ -188,7 +175,7 @@ def texts(prepared: Prepared) -> Iterable[Finding]:
             yield Finding(
                 "looks_like_numbers",
                 "warning",
-                f"The {role} column looks like numbers or ids, not like texts: a model learns nothing from it. Choose another column.",
+                f"The {role} column looks like numbers or ids, not like texts.",
                 len(data),
             )
 
@@ -213,8 +200,7 @@ def repeats(prepared: Prepared) -> Iterable[Finding]:
         yield finding(
             "anchor_equals_positive",
             "warning",
-            f"In {count(len(same))} anchor and positive are the same text: nothing is learnt from them. Remove them, or check "
-            "the choice of columns.",
+            f"In {count(len(same))} anchor and positive are the same text.",
             same,
         )
     for name in text_columns(data)[2:]:
@@ -224,21 +210,19 @@ def repeats(prepared: Prepared) -> Iterable[Finding]:
                 yield finding(
                     f"{other}_equals_negative",
                     "error" if len(same) == len(data) else "warning",
-                    f"In {count(len(same))} {other} and {name.replace('_', ' ')} are the same text: the model is told to bring it "
-                    "near and to push it away at once. Remove them or correct the negative.",
+                    f"In {count(len(same))} {other} and {name.replace('_', ' ')} are the same text.",
                     same,
                 )
     if prepared.format not in ("pair", "triplet"):
         return
-    for role, other in (("anchor", "positive"), ("positive", "anchor")):
+    for role in ("anchor", "positive"):
         code = text_numbers(data[role])
         numbers = np.bincount(code)
         if len(numbers) == 1 and len(data) > 1:
             yield Finding(
                 f"one_{role}_only",
                 "error",
-                f"All rows have the same {role}: the rows of a batch cannot be told apart, so nothing can be learnt. Choose "
-                "another column.",
+                f"All rows have the same {role}.",
                 len(data),
             )
             continue
@@ -246,8 +230,7 @@ def repeats(prepared: Prepared) -> Iterable[Finding]:
             yield Finding(
                 f"few_{role}s",
                 "warning",
-                f"There are only {len(numbers)} different {role}s. A batch holds each of them once at most, so batches cannot be "
-                f"larger than {len(numbers)} rows, whatever the batch size. Ranking losses learn little from small batches.",
+                f"There are only {len(numbers)} different {role}s: batches cannot be larger than {len(numbers)} rows.",
                 len(data),
             )
         if (numbers > 1).any():
@@ -255,8 +238,8 @@ def repeats(prepared: Prepared) -> Iterable[Finding]:
                 f"repeated_{role}s",
                 "info",
                 f"{count(int((numbers > 1).sum()), role + ' stands', role + 's stand')} in several rows "
-                f"({int(numbers[numbers > 1].sum()):,} rows, {len(numbers):,} different {role}s in all). In one batch they would be "
-                f"taken as wrong {other}s for each other, so they are kept out of one batch automatically.",
+                f"({int(numbers[numbers > 1].sum()):,} rows, {len(numbers):,} different {role}s in all). They are kept out of one "
+                "batch automatically.",
                 where(data, numbers[code] > 1),
             )
 
@@ -287,24 +270,36 @@ def scores(prepared: Prepared) -> Iterable[Finding]:
         yield Finding(
             "all_scores_equal",
             "error",
-            "All scores are equal: there is no order to learn. Choose another column as score, or none to train on plain pairs.",
+            f"All scores are {pc.min(data['score']).as_py():g}.",
             len(data),
         )
     elif (low, high) != (0.0, 1.0):
         yield Finding(
             "score_scale",
             "info",
-            f"Scores were taken to be on a scale from {low:g} to {high:g} and brought to 0 to 1, which the losses expect.",
+            f"Scores were taken to be on a scale from {low:g} to {high:g} and brought to 0 to 1.",
             len(data),
         )
+    yield from _spread(data["score"])
     rows = where(data, contradictions(data))
     if len(rows):
         yield finding(
             "contradictory_scores",
             "warning",
-            f"{count(len(rows))} have the same two texts as another row but a clearly different score: the model is told both. "
-            "Keep one of each, or their mean.",
+            f"{count(len(rows), 'row has', 'rows have')} the same two texts as another row but a clearly different score.",
             rows,
+        )
+
+
+def _spread(values: pa.ChunkedArray) -> Iterable[Finding]:
+    """Scores that lie so near each other that their order says little."""
+    low, high = np.quantile(values.to_numpy(), [0.05, 0.95])
+    if values.to_numpy().min() < values.to_numpy().max() and high - low < NARROW:
+        yield Finding(
+            "narrow_scores",
+            "warning",
+            f"Nine of ten scores lie between {low:.2f} and {high:.2f} on the scale from 0 to 1.",
+            len(values),
         )
 
 
@@ -314,27 +309,19 @@ def labels(prepared: Prepared) -> Iterable[Finding]:
         yield Finding(
             "labels_read_as",
             "info",
-            f"Labels were read as follows: {told}; 1 says that the texts belong together, 0 that they do not. If it is the other "
-            "way round, write 1 and 0 into the file.",
+            f"Labels were read as follows: {told}.",
             len(data),
         )
     positive = pc.mean(data["label"]).as_py()
     if positive in (0.0, 1.0):
-        advice = " Without the label column they train as plain pairs." if positive else ""
-        yield Finding(
-            "one_label_only",
-            "error",
-            f"All labels are {positive:.0f}: the model needs pairs that belong together and pairs that do not.{advice}",
-            len(data),
-        )
+        yield Finding("one_label_only", "error", f"All labels are {positive:.0f}.", len(data))
     elif not 1 - ONE_SIDED <= positive <= ONE_SIDED:
         rare = 1 if positive < 0.5 else 0
         rows = where(data, pc.equal(data["label"], rare))
         yield finding(
             "unbalanced_labels",
             "warning",
-            f"Only {min(positive, 1 - positive):.1%} of the labels are {rare}: the model may learn to give all pairs the same "
-            "similarity. Add rows with this label, or leave some of the others out.",
+            f"Only {min(positive, 1 - positive):.1%} of the labels are {rare}.",
             rows,
         )
     rows = where(data, contradictions(data))
@@ -342,7 +329,6 @@ def labels(prepared: Prepared) -> Iterable[Finding]:
         yield finding(
             "contradictory_labels",
             "warning",
-            f"{count(len(rows))} have the same two texts as another row but the other label: the model is told both. Keep one of "
-            "each.",
+            f"{count(len(rows), 'row has', 'rows have')} the same two texts as another row but the other label.",
             rows,
         )

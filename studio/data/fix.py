@@ -1,42 +1,35 @@
 """One-click fixes: what a finding complains about is mended in a copy of the dataset; the original stays."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+import re
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from studio.data.check import Measure, check, sort_findings
-from studio.data.classes import alone_in_class, several_classes
-from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows, save_dataset
-from studio.data.findings import BROKEN, contradictions, pair_numbers, same_text, too_short
+from studio.catalog.findings import FIX_KIND
+from studio.catalog.models import DEFAULT_MODEL, MODEL
+from studio.data.check import PAIRS_ONLY, Measure
+from studio.data.classes import alone_in_class, several_classes, without_most_of_the_largest
+from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
+from studio.data.findings import BROKEN, LONG_CHARACTERS, contradictions, pair_numbers, same_text, too_short
+from studio.data.language import unknown
 from studio.data.near import near_duplicates
-from studio.data.personal import personal_data
-from studio.data.prepare import Prepared
+from studio.data.personal import mask_personal_data, personal_data
 from studio.data.rows import count, plain_mask, text_columns
-from studio.data.table import Finding
+from studio.data.version import write_version
 from studio.data.wording import common_beginning
 from studio.errors import DataError
 
-IMPORTED = (
-    "retrieval_set", "skipped_rows", "cut_off", "repaired_rows", "one_of_several_tables", "empty_text", "missing_score", "missing_label", "duplicate_rows",
-    "missing_class", "neutral_labels", "unpaired_labels", "labels_read_as", "done_to_rows",
-)  # fmt: skip
-"""Findings about how the file became a dataset: true of every version of it."""
+PASSAGE = 1_000
+"""Characters of a passage at most: some 200 words, which models read whole."""
+BALANCE, SEED = 4, 42
 
 
-@dataclass(frozen=True)
-class Fix:
-    code: str
-    """Of the finding that it is for."""
-    label: str
-    """What a button says."""
-    done: str
-    """What the history says, with ``{rows}`` for the rows that changed or went."""
-    apply: Callable[[pa.Table], pa.Table]
-    """Rows of a dataset to the mended rows; gives back equal rows where there is nothing to mend."""
+class NothingToMend(DataError):
+    """A fix that would change nothing."""
 
 
 def _dropping(mask: Callable[[pa.Table], np.ndarray]) -> Callable[[pa.Table], pa.Table]:
@@ -81,147 +74,189 @@ def _swapped(data: pa.Table) -> pa.Table:
     return pa.table({name: data[names.get(name, name)] for name in data.column_names})
 
 
-FIXES = (
-    Fix("near_duplicates", "Leave out near duplicates", "{rows} left out: near duplicates", _dropping(near_duplicates)),
-    Fix(
-        "anchor_equals_positive",
-        "Leave out rows whose texts are equal",
-        "{rows} left out: anchor and positive were equal",
-        _dropping(lambda data: same_text(data, "anchor", "positive")),
-    ),
-    Fix(
-        "positive_equals_negative",
-        "Leave out rows whose negative is the positive",
-        "{rows} left out: positive and negative were equal",
-        _dropping(lambda data: _equal_to_a_negative(data, "positive")),
-    ),
-    Fix(
-        "anchor_equals_negative",
-        "Leave out rows whose negative is the anchor",
-        "{rows} left out: anchor and negative were equal",
-        _dropping(lambda data: _equal_to_a_negative(data, "anchor")),
-    ),
-    Fix(
-        "contradictory_labels",
-        "Leave out contradictory rows",
-        "{rows} left out: their labels contradicted each other",
-        _dropping(contradictions),
-    ),
-    Fix(
-        "contradictory_scores",
-        "Take the mean of contradictory scores",
-        "{rows} left out: contradictory scores became their mean in one row",
-        _mean_scores,
-    ),
-    Fix(
-        "very_short_texts",
-        "Leave out very short texts",
-        "{rows} left out: very short texts",
-        _dropping(lambda data: _in_any_text(data, too_short)),
-    ),
-    Fix(
-        "broken_characters",
-        "Leave out broken texts",
-        "{rows} left out: broken characters",
-        _dropping(lambda data: _in_any_text(data, lambda texts: plain_mask(pc.match_substring_regex(texts, BROKEN)))),
-    ),
-    Fix(
-        "personal_data",
-        "Leave out rows with personal data",
-        "{rows} left out: personal data",
-        _dropping(lambda data: np.logical_or.reduce(list(personal_data(data).values()))),
-    ),
-    Fix(
-        "same_beginning",
-        "Take the common beginning away",
-        "{rows} changed: the beginning that all had was taken away",
-        _without_beginnings,
-    ),
-    Fix("swapped_columns", "Swap anchor and positive", "{rows} changed: anchor and positive were swapped", _swapped),
-    Fix(
-        "contradictory_classes",
-        "Leave out texts of several classes",
-        "{rows} left out: their text stood under several classes",
-        _dropping(several_classes),
-    ),
-    Fix(
-        "rare_classes",
-        "Leave out classes with one row",
-        "{rows} left out: the only ones of their class",
-        _dropping(alone_in_class),
-    ),
-)
+def _masked(data: pa.Table) -> pa.Table:
+    return _with_texts(data, mask_personal_data)
 
-FIX = {fix.code: fix for fix in FIXES}
+
+def _mended(data: pa.Table) -> pa.Table:
+    """Text that was decoded wrongly once is decoded rightly; what is lost (\ufffd) stays."""
+    import ftfy
+
+    def mend(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+        broken = _broken(texts)
+        found = texts.filter(pa.array(broken)).combine_chunks()
+        mended = pa.array([ftfy.fix_encoding(text) for text in found.to_pylist()], pa.string())
+        better = pc.less(pc.count_substring_regex(mended, BROKEN), pc.count_substring_regex(found, BROKEN))
+        return pc.replace_with_mask(texts.combine_chunks(), pa.array(broken), pc.if_else(better, mended, found))
+
+    return _with_texts(data, mend)
+
+
+def _with_texts(data: pa.Table, change: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.Table:
+    return pa.table(
+        {name: change(data[name]) if name in text_columns(data) else data[name] for name in data.column_names}
+    )
+
+
+def _broken(texts: pa.ChunkedArray) -> np.ndarray:
+    return plain_mask(pc.match_substring_regex(texts, BROKEN))
+
+
+def _too_long(texts: pa.ChunkedArray) -> np.ndarray:
+    return plain_mask(pc.greater(pc.utf8_length(texts), LONG_CHARACTERS))
+
+
+def _in_passages(data: pa.Table) -> pa.Table:
+    """Each long positive becomes passages, each in a row of its own beside the same anchor."""
+    long = _too_long(data["positive"])
+    parts = [passages(text) if cut else [text] for text, cut in zip(data["positive"].to_pylist(), long, strict=True)]
+    rows = data.take(pa.array(np.repeat(np.arange(len(data)), [len(found) for found in parts])))
+    texts = pa.array([text for found in parts for text in found], pa.string())
+    return rows.set_column(rows.column_names.index("positive"), "positive", texts)
+
+
+def passages(text: str, longest: int = PASSAGE) -> list[str]:
+    """``text`` in pieces of at most ``longest`` characters: cut behind sentences, else between words, at last anywhere."""
+    found = [""]
+    for sentence in re.split(r"(?<=[.!?。！？])\s+|\n+", text):
+        for piece in [sentence] if len(sentence) <= longest else textwrap.wrap(sentence, longest):
+            if found[-1] and len(found[-1]) + 1 + len(piece) > longest:
+                found.append("")
+            found[-1] = f"{found[-1]} {piece}".strip()
+    return [piece for piece in found if piece]
+
+
+def _balanced(data: pa.Table) -> pa.Table:
+    """At most four rows of the common label for each of the rare one, drawn by chance."""
+    labels = data["label"].to_numpy()
+    rare = int(labels.mean() < 0.5)
+    common = np.flatnonzero(labels != rare)
+    wanted = BALANCE * (len(labels) - len(common))
+    if len(common) <= wanted:
+        return data
+    kept = np.random.default_rng(SEED).choice(common, wanted, replace=False)
+    return data.take(pa.array(np.sort(np.concatenate([np.flatnonzero(labels == rare), kept]))))
+
+
+APPLY: dict[str, Callable[[pa.Table], pa.Table]] = {
+    "near_duplicates": _dropping(near_duplicates),
+    "anchor_equals_positive": _dropping(lambda data: same_text(data, "anchor", "positive")),
+    "positive_equals_negative": _dropping(lambda data: _equal_to_a_negative(data, "positive")),
+    "anchor_equals_negative": _dropping(lambda data: _equal_to_a_negative(data, "anchor")),
+    "swapped_columns": _swapped,
+    "personal_data:mask": _masked,
+    "personal_data": _dropping(lambda data: np.logical_or.reduce(list(personal_data(data).values()))),
+    "very_short_texts": _dropping(lambda data: _in_any_text(data, too_short)),
+    "very_long_texts:passages": _in_passages,
+    "very_long_texts": _dropping(lambda data: _in_any_text(data, _too_long)),
+    "broken_characters:mend": _mended,
+    "broken_characters": _dropping(lambda data: _in_any_text(data, _broken)),
+    "same_beginning": _without_beginnings,
+    "unknown_language": _dropping(lambda data: unknown(data, MODEL[DEFAULT_MODEL].languages)),
+    "contradictory_scores": _mean_scores,
+    "unbalanced_labels": _balanced,
+    "contradictory_labels": _dropping(contradictions),
+    "contradictory_classes": _dropping(several_classes),
+    "rare_classes": _dropping(alone_in_class),
+    "unbalanced_classes": lambda data: without_most_of_the_largest(data, SEED),
+}
+"""Id of a fix -> rows of a dataset to the mended rows; gives back equal rows where there is nothing to mend."""
+
 NEEDS = {
+    "contradictory_labels": "label",
+    "unbalanced_labels": "label",
+    "contradictory_scores": "score",
     "anchor_equals_positive": "positive",
     "positive_equals_negative": "positive",
     "anchor_equals_negative": "positive",
-    "contradictory_labels": "label",
-    "contradictory_scores": "score",
     "contradictory_classes": "class",
     "rare_classes": "class",
+    "unbalanced_classes": "class",
 }
-"""Code of a fix -> the column that a dataset must have for it; what is not named fits every dataset."""
+"""Column that a fix cannot do without."""
 
 
-def fixes_for(findings: Iterable[Finding]) -> tuple[Fix, ...]:
-    """The fixes that there are for these findings, in their order, each once."""
-    return tuple(FIX[code] for code in dict.fromkeys(finding.code for finding in findings) if code in FIX)
-
-
-def fix_rows(data: pa.Table, format: str, code: str) -> tuple[pa.Table, str]:
+def fix_rows(data: pa.Table, format: str, id: str) -> tuple[pa.Table, str]:
     """The mended rows of a dataset (columns as dataset.py says) and what was done.
 
     Raises:
         DataError: no such fix, not one for this format, or nothing to mend.
     """
-    fix = FIX.get(code)
+    fix = FIX_KIND.get(id)
     if fix is None:
-        raise DataError(f"There is no fix '{code}'.", hint=f"Fixes are: {', '.join(FIX)}.")
-    needed = NEEDS.get(code)
-    if (needed and needed not in data.column_names) or (code == "swapped_columns" and format != "pair"):
+        raise DataError(f"There is no fix '{id}'.", hint=f"Fixes are: {', '.join(FIX_KIND)}.")
+    if NEEDS.get(id, "row") not in data.column_names or (id in PAIRS_ONLY and format != "pair"):
         raise DataError(f"'{fix.label}' does not fit this dataset.", hint="Choose a fix that its findings offer.")
-    fixed = fix.apply(data)
-    changed = len(data) - len(fixed) or _changed(data, fixed)
+    fixed = APPLY[id](data)
+    changed = _changed(data, fixed)
     if not changed:
-        raise DataError(f"'{fix.label}' would change nothing.", hint="The dataset is as it should be in this respect.")
+        raise NothingToMend(
+            f"'{fix.label}' would change nothing.", hint="The dataset is as it should be in this respect."
+        )
     if not len(fixed):
         raise DataError(f"'{fix.label}' would leave no row.", hint="Choose other columns, or complete the table.")
     return fixed.combine_chunks(), fix.done.format(rows=count(changed))
 
 
-def apply_fix(
-    source: Path, target: Path, code: str, name: str | None = None, measure: Measure | None = None
+def fix_all(data: pa.Table, format: str, ids: Sequence[str]) -> tuple[pa.Table, tuple[str, ...]]:
+    """Several fixes, one after the other, and what each did. One that has nothing left to mend is passed over.
+
+    Raises:
+        DataError: as :func:`fix_rows`; nothing to mend only when that is so for all.
+    """
+    done, nothing = [], None
+    for id in dict.fromkeys(ids):
+        try:
+            data, said = fix_rows(data, format, id)
+            done.append(said)
+        except NothingToMend as error:
+            nothing = error
+    if not done:
+        raise nothing or DataError("No fix was chosen.", hint=f"Fixes are: {', '.join(FIX_KIND)}.")
+    return data, tuple(done)
+
+
+def apply_fixes(
+    source: Path,
+    target: Path,
+    ids: Sequence[str],
+    name: str | None = None,
+    measure: Measure | None = None,
+    parent: str = "",
 ) -> DatasetInfo:
     """Write a mended copy of the dataset in ``source`` into ``target``; its history says what was done.
 
+    ``parent``: id of the dataset in ``source``, where it has one.
+
     Raises:
-        DataError: as :func:`fix_rows`, or when the rest cannot be trained on; nothing is written then.
+        DataError: as :func:`fix_all`, or when the rest cannot be trained on; nothing is written then.
     """
     info = load_info(source)
-    data, done = fix_rows(load_rows(source), info.format, code)
-    found = check(Prepared(data, info.format, {}, info.score_scale), None, measure(data) if measure else None)
-    problem = next((finding for finding in found if finding.severity == "error"), None)
-    if problem:
-        raise DataError(f"After '{FIX[code].label}': {problem.message}")
+    data, done = fix_all(load_rows(source), info.format, ids)
     roles = info.roles
-    if code == "swapped_columns":
+    if "swapped_columns" in ids:
         roles = {**roles, "anchor": roles["positive"], "positive": roles["anchor"]}
-    kept = tuple(finding for finding in info.findings if finding.code in IMPORTED)
-    fixed = replace(
+    after = " and ".join(f"'{FIX_KIND[id].label}'" for id in dict.fromkeys(ids))
+    return write_version(
         info,
-        name=name or info.name,
-        rows=len(data),
+        data,
+        target,
+        done="; ".join(done),
+        after=after,
+        name=name or "",
+        measure=measure,
         roles=roles,
-        findings=sort_findings((*found, *kept)),
-        history=(*info.history, done),
+        parent=parent,
+        corpus=load_corpus(source),
     )
-    save_dataset(target, data, fixed, load_corpus(source))
-    return fixed
 
 
 def _changed(data: pa.Table, fixed: pa.Table) -> int:
-    """Rows in which any text differs."""
+    """Rows that went; where none did, rows that became several; else rows in which any text differs."""
+    if len(fixed) < len(data):
+        return len(data) - len(fixed)
+    if len(fixed) > len(data):
+        before, after = (np.unique(table["row"].to_numpy(), return_counts=True)[1] for table in (data, fixed))
+        return int((after > before).sum())
     same = [plain_mask(pc.equal(data[name], fixed[name])) for name in text_columns(data)]
     return int((~np.logical_and.reduce(same)).sum())

@@ -11,14 +11,16 @@ from studio.data.rows import count, finding, plain_mask, text_columns, where
 from studio.data.table import Finding
 
 EMAIL = r"[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)*\.\pL{2,}"
-PHONE = (
-    r"(?:^|[^\w.+/-])(?:"
-    r"\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}"  # +44 20 7946 0018
+_PHONE_NUMBER = (
+    r"(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}"  # +44 20 7946 0018
     r"|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4}"  # (613) 555-0187
-    r"|0[1-9]\d{1,3}[ /-]\d{3,4}[ -]?\d{3,4}|0[1-9]\d{8,9}"  # 030 1234567, 08000930705
-    r")(?:$|[^\w-])"
+    r"|0[1-9]\d{1,3}[ /-]\d{3,4}[ -]?\d{3,4}|0[1-9]\d{8,9})"  # 030 1234567, 08000930705
 )
+PHONE = rf"(^|[^\w.+/-]){_PHONE_NUMBER}($|[^\w-])"
+"""With what stands around it as groups."""
 CARD = r"\b[3-6]\d(?:[ -]?\d){11,17}\b"
+SIGNS = {"email": "[e-mail]", "phone": "[phone]", "card": "[card]"}
+"""What is put in place of personal data."""
 KINDS = {"email": "an e-mail address", "phone": "a telephone number", "card": "a card number"}
 
 
@@ -32,6 +34,22 @@ def personal_data(data: pa.Table) -> dict[str, np.ndarray]:
         for row in np.flatnonzero(plain_mask(pc.match_substring_regex(texts, CARD))):
             found["card"][row] |= has_card(texts[int(row)].as_py())
     return found
+
+
+def mask_personal_data(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The texts with a sign in place of each address and number."""
+    texts = pc.replace_substring_regex(texts, EMAIL, SIGNS["email"])
+    cards = plain_mask(pc.match_substring_regex(texts, CARD))
+    if cards.any():
+        masked = [re.sub(CARD, _card_sign, text) for text in texts.filter(pa.array(cards)).to_pylist()]
+        texts = pc.replace_with_mask(texts, pa.array(cards), pa.array(masked, pa.string()))
+    for _ in range(2):  # of two numbers in a row one blank ends the first and begins the second
+        texts = pc.replace_substring_regex(texts, PHONE, rf"\1{SIGNS['phone']}\2")
+    return texts
+
+
+def _card_sign(found: re.Match) -> str:
+    return SIGNS["card"] if passes_luhn(re.sub(r"\D", "", found[0])) else found[0]
 
 
 def has_card(text: str) -> bool:
@@ -55,7 +73,6 @@ def find(data: pa.Table) -> Iterable[Finding]:
         yield finding(
             "personal_data",
             "warning",
-            f"{count(len(rows), 'row seems', 'rows seem')} to hold personal data ({kinds}). A model can give away what it was trained on, and whoever "
-            "has the dataset reads it. Make sure that you may use these rows, or leave them out.",
+            f"{count(len(rows), 'row seems', 'rows seem')} to hold personal data ({kinds}).",
             rows,
         )

@@ -1,9 +1,11 @@
 """Rows picked out by a mask, and findings about them."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from studio.data.table import Finding
 
@@ -35,6 +37,23 @@ def class_numbers(data: pa.Table) -> np.ndarray:
 def where(data: pa.Table, mask: pa.Array | pa.ChunkedArray | np.ndarray) -> np.ndarray:
     """Numbers of the rows under a mask."""
     return data["row"].filter(pa.array(mask) if isinstance(mask, np.ndarray) else mask).to_numpy()
+
+
+def rows_numbered(data: pa.Table, numbers: Sequence[int], column: str = "row") -> pa.Table:
+    """The first row with each of these numbers of the file, in their order; numbers that are not there are passed over."""
+    at = pc.index_in(pa.array(numbers, pa.int64()), value_set=data[column])
+    return data.take(at.drop_null())
+
+
+def digest(*columns: pa.Array | pa.ChunkedArray) -> bytes:
+    """Of all values, to know a column again by."""
+    found = hashlib.blake2b(digest_size=16)
+    for column in columns:
+        for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+            # A slice has the buffers of the whole: concatenating copies only what is seen.
+            for buffer in pa.concat_arrays([chunk]).buffers() if chunk.offset else chunk.buffers():
+                found.update(buffer or b"")
+    return found.digest()
 
 
 def plain_mask(mask: pa.Array | pa.ChunkedArray) -> np.ndarray:

@@ -58,9 +58,8 @@ def find_beginnings(data: pa.Table) -> Iterable[Finding]:
             yield finding(
                 "same_beginning",
                 "info",
-                f"In {len(rows) / len(data):.0%} of the rows the {name.replace('_', ' ')} begins with '{prefix.strip()[:80]}'. The model "
-                "learns these words as part of every text. Keep them only if texts begin like that in use too, as with the "
-                "'query: ' that some models ask for; else take them away.",
+                f"In {len(rows) / len(data):.0%} of the rows the {name.replace('_', ' ')} begins with "
+                f"'{prefix.strip()[:80]}'.",
                 rows,
             )
 
@@ -87,7 +86,6 @@ def find_swapped(data: pa.Table) -> Iterable[Finding]:
         yield Finding(
             "swapped_columns",
             "warning" if "question mark" in why else "info",
-            f"Anchor and positive look swapped: {why}. The anchor is what people will search with; training and the comparison on "
-            "held-out rows ask with the anchors. Swap them unless this is what you mean.",
+            f"{why[0].upper()}{why[1:]}.",
             len(data),
         )

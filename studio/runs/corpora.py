@@ -15,7 +15,7 @@ from studio.data.dataset import load_corpus, load_rows
 from studio.data.rows import text_columns
 from studio.data.table import Dialect
 from studio.errors import DataError, HostError, SearchError
-from studio.runs.cache import Recent
+from studio.recent import Recent
 from studio.runs.datasets import Datasets
 from studio.runs.indexes import Indexes, base_key, tuned_key
 from studio.runs.names import display_name

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from studio.data.dataset import DatasetInfo, load_info, load_slice
+from studio.data.dataset import DatasetInfo, load_info, load_numbered, load_sample, load_slice
 from studio.data.table import Dialect, Roles, Table
 from studio.errors import DataError, HostError, NotFound
-from studio.runs.cache import Recent
+from studio.recent import Recent
 from studio.runs.names import display_name, safe_file_name
 from studio.runs.records import DatasetRecord, UploadRecord, when
 from studio.runs.samples import SAMPLE
@@ -29,6 +29,12 @@ MORE = "more"
 """Folder in an upload's for the files that came with the first one."""
 MAX_ROWS_AT_ONCE = 10_000
 _VERSION = re.compile(r" \(version \d+\)$")
+
+
+def next_name(record: DatasetRecord) -> str:
+    """What the version after this dataset is called."""
+    stem = _VERSION.sub("", record.name)
+    return display_name(f"{stem} (version {len(record.info.history) + 2})", record.name)
 
 
 class Datasets:
@@ -176,19 +182,36 @@ class Datasets:
         record = self.get(owner, dataset_id)
         return load_slice(record.folder, max(0, offset), max(0, min(limit, MAX_ROWS_AT_ONCE)))
 
-    def fix(self, owner: str, dataset_id: str, code: str) -> DatasetRecord:
-        """A new dataset with the rows mended that findings of ``code`` are about (see data/fix.py); this one stays.
+    def sample(self, owner: str, dataset_id: str, limit: int) -> pa.Table:
+        """At most ``limit`` rows from all over the dataset."""
+        return load_sample(self.get(owner, dataset_id).folder, limit)
+
+    def examples(self, owner: str, dataset_id: str, numbers: Sequence[int]) -> pa.Table:
+        """The rows with these numbers of the file, as training will see them; those that were left out are not there."""
+        return load_numbered(self.get(owner, dataset_id).folder, numbers)
+
+    def fix(self, owner: str, dataset_id: str, ids: Sequence[str]) -> DatasetRecord:
+        """A new dataset in which what its findings say is mended (see data/fix.py); this one stays.
 
         Raises:
             DataError: no such fix, nothing to mend, or too little left.
         """
-        from studio.data.fix import apply_fix
+        from studio.data.fix import apply_fixes
         from studio.training.estimate import row_lengths
 
+        def write(record: DatasetRecord, folder: Path, name: str) -> None:
+            apply_fixes(record.folder, folder, ids, name, row_lengths, record.id)
+
+        return self.new_version(owner, dataset_id, write)
+
+    def new_version(
+        self, owner: str, dataset_id: str, write: Callable[[DatasetRecord, Path, str], object]
+    ) -> DatasetRecord:
+        """A dataset that ``write(record of this one, folder, name)`` makes of this one, which stays."""
         record = self.get(owner, dataset_id)
-        name = display_name(f"{_VERSION.sub('', record.name)} (version {len(record.info.history) + 2})", record.name)
+        name = next_name(record)
         size_mb = sum(path.stat().st_size for path in record.folder.iterdir()) / 1e6
-        return self.add(owner, name, size_mb, lambda folder: apply_fix(record.folder, folder, code, name, row_lengths))
+        return self.add(owner, name, size_mb, lambda folder: write(record, folder, name))
 
     def delete(self, owner: str, dataset_id: str) -> None:
         """Remove a dataset. Runs made from it keep their copy."""

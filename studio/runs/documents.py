@@ -12,7 +12,7 @@ from studio.data.pairs import PairConfig, Pairs, make_pairs, pairs_by_recipe, sa
 from studio.errors import DataError, HostError
 from studio.files import read_json, write_json
 from studio.making.documents import files_in, load_library
-from studio.runs.cache import Recent
+from studio.recent import Recent
 from studio.runs.datasets import Datasets
 from studio.runs.makings import Makings
 from studio.runs.names import display_name

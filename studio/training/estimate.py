@@ -22,6 +22,8 @@ from studio.data.codes import picked_rows
 from studio.data.cut import TokenLengths
 from studio.data.dataset import DatasetInfo
 from studio.data.rows import text_columns
+from studio.data.table import Finding
+from studio.training.advice import advise
 from studio.training.bases import Base, Limits, base_of, limits, resolve_base
 from studio.training.config import TrainConfig
 from studio.training.fit import packs
@@ -74,6 +76,10 @@ class Estimate:
     truncated_share: float | None
     """Share of the texts that are longer than the model's limit and cut off."""
     note: str
+    findings: tuple[Finding, ...] = ()
+    """What is doubtful of this config and these rows together."""
+    lengths: TokenLengths | None = None
+    """Of the longest text of each row in a sample of the training rows, against this config's limit."""
 
 
 def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate:
@@ -87,13 +93,17 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
     base = base_of(config)
     known = limits(base)
     sizes = (rows.steps, len(rows.train), len(rows.heldout))
-    notes = [*rows.notes]
+    notes = []
     if base.needs_download or known.tokenizer is None or known.parameters_m is None:
         notes.append(f"Time and memory are not known: {base.label} has to be downloaded first.")
-        return Estimate(sizes[0], None, None, *sizes[1:], None, None, " ".join(notes))
+        return Estimate(
+            sizes[0], None, None, *sizes[1:], None, None, " ".join(notes), advise(data, config, rows, base, None)
+        )
     table = _lengths_by_column(known.tokenizer, data.take(rows.train))
     lengths = np.concatenate(list(table.values()))
     limit = config.max_seq_length or known.max_tokens or int(lengths.max())
+    numbers = _sample(data.take(rows.train))["row"].to_numpy()
+    by_row = TokenLengths(base.label, limit, np.maximum.reduce(list(table.values())), numbers, known.position_limit)
     gpu = _has_gpu()
     gflops = GPU_GFLOPS if gpu else matmul_gflops()
     cost = _transformer_cost if known.layers else _static_cost
@@ -113,6 +123,8 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
         Tokens(int(np.percentile(lengths, 50)), int(np.percentile(lengths, 95)), int(lengths.max())),
         float((lengths > limit).mean()),
         " ".join(notes),
+        advise(data, config, rows, base, by_row),
+        by_row,
     )
 
 
@@ -187,7 +199,7 @@ def _probe() -> float:
     best = float("inf")
     until = time.perf_counter() + 0.1
     with threadpool_limits(1, "blas"):
-        while time.perf_counter() < until:
+        while best == float("inf") or time.perf_counter() < until:
             start = time.perf_counter()
             a @ a
             best = min(best, time.perf_counter() - start)

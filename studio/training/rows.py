@@ -33,6 +33,8 @@ class RowPlan:
     steps: int
     notes: tuple[str, ...]
     """What a person should know of it; one sentence each."""
+    left_out: int = 0
+    """Rows that an epoch leaves out, because their texts stand in more rows than there are batches."""
 
 
 def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
@@ -40,9 +42,9 @@ def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
     parts = split(data, config.heldout_share, config.seed)
     train = drawn(parts.train, config)
     loss = LOSS[config.loss]
-    batch_size, notes = config.batch_size, []
+    batch_size, notes, left_out = config.batch_size, [], 0
     if loss.in_batch_negatives and len(train):
-        batch_size, notes = _fill(data.take(train).select(text_columns(data)[:2]), batch_size)
+        batch_size, notes, left_out = _fill(data.take(train).select(text_columns(data)[:2]), batch_size)
     if loss.good_batch_size and batch_size < loss.good_batch_size:
         notes.append(
             f"{loss.label} looks for hard negatives in the batch: it wants {loss.good_batch_size} rows or more, "
@@ -54,6 +56,7 @@ def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
         rows = grouped(class_numbers(data.take(train)))
         batches, drop_last = rows // batch_size + (rows % batch_size >= loss.min_batch_size), False
         if len(train) - rows > TOLD_SHARE * len(train):
+            left_out = len(train) - rows
             notes.append(
                 f"Batches take texts of a class two by two, from as many classes as have some left: about {len(train) - rows:,} of "
                 f"{len(train):,} rows, mostly of the largest class, are left out in each epoch."
@@ -68,6 +71,7 @@ def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
         steps_per_epoch,
         math.ceil(config.epochs * steps_per_epoch),
         tuple(notes),
+        left_out,
     )
 
 
@@ -89,8 +93,8 @@ def grouped(number: np.ndarray) -> int:
     return 2 * int(np.minimum(pairs, pairs[1]).sum()) if len(pairs) > 1 else 0
 
 
-def _fill(rows: pa.Table, batch_size: int) -> tuple[int, list[str]]:
-    """Batch size that different texts can fill, and what to say of it.
+def _fill(rows: pa.Table, batch_size: int) -> tuple[int, list[str], int]:
+    """Batch size that different texts can fill, what to say of it, and how many rows an epoch leaves out.
 
     The other rows of a batch serve as wrong answers, so no text may stand in it twice. With 77 different positives a
     batch holds at most 77 rows; asking for more would silently train on a part of the rows only.
@@ -111,4 +115,4 @@ def _fill(rows: pa.Table, batch_size: int) -> tuple[int, list[str]]:
             f"Some texts stand in more rows than there are batches ({batches}), and a batch takes each once: "
             f"about {left_out:,} of {len(rows):,} rows are left out in each epoch. Smaller batches leave out fewer."
         )
-    return batch_size, notes
+    return batch_size, notes, left_out

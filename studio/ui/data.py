@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from studio.data.roles import guess_roles
+from studio.data.rows import rows_numbered
 from studio.data.table import Dialect, Roles
 from studio.errors import DataError
 from studio.runs.records import MakingRecord
-from studio.ui import dataview, fixes, html, roleform
+from studio.ui import dataview, html, roleform
 from studio.ui.datainputs import (
     AUTO,
     DELIMITERS,
@@ -35,6 +37,19 @@ EMPTY = """
 <div class="blank"><b>No table yet</b><p>Upload one, or choose a dataset. Good tables to start with: questions and their
 answers, titles and their texts, pairs of sentences with a rating.</p></div>
 """
+REPORT = """
+element.addEventListener("click", ({ target }) => {
+  const button = target.closest("button[data-fix], button[data-several], button[data-version]");
+  if (!button) return;
+  const chosen = "several" in button.dataset
+    ? [...element.querySelectorAll(".several input:checked")].map((box) => box.value)
+    : [button.dataset.fix].filter(Boolean);
+  button.disabled = true;
+  trigger("select", { fixes: chosen, version: button.dataset.version || "" });
+  setTimeout(() => { button.disabled = false; }, 3000);  // a fix that was refused can be pressed again
+});
+"""
+"""What the buttons beside the findings say."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,6 @@ class DataTab:
     roles: roleform.RoleForm
     format_line: gr.HTML
     report: gr.HTML
-    fixes: fixes.FixButtons
     sources: tuple[Source, ...]
     tools: tuple[Tool, ...]
     tools_panel: gr.Column
@@ -99,7 +113,6 @@ class DataTab:
             self.rows_panel,
             self.save_row,
             self.proceed_row,
-            self.fixes.row,
             self.tools_panel,
             self.delete_row,
             self.empty,
@@ -114,7 +127,7 @@ class DataTab:
     def outputs(self) -> list[Any]:
         """Outputs of :meth:`show`: a kept dataset, or nothing chosen."""
         tools = [output for tool in self.tools for output in tool.outputs]
-        return [self.chosen, self.report, *self.fixes.outputs, *self.page_of_rows, *tools, *self.panels]
+        return [self.chosen, self.report, *self.page_of_rows, *tools, *self.panels]
 
     @property
     def arrival(self) -> list[Any]:
@@ -145,7 +158,7 @@ class DataTab:
     def _panels(view: str) -> tuple[Any, ...]:
         """``view``: ``upload``, ``dataset`` or ``nothing``."""
         upload, dataset = view == "upload", view == "dataset"
-        shown = (upload, upload or dataset, upload, dataset, dataset, dataset, False, not (upload or dataset))
+        shown = (upload, upload or dataset, upload, dataset, dataset, False, not (upload or dataset))
         return tuple(gr.update(visible=visible) for visible in shown)
 
     def _page(self, rows: Any, offset: int, total: int) -> tuple[Any, ...]:
@@ -170,14 +183,18 @@ class DataTab:
         if dataset_id not in known:
             update = gr.update(choices=choices, value=None)
             tools = self._show_tools(owner, None)
-            return update, "", *self.fixes.show(()), *self._page(None, 0, 0), *tools, *self._panels("nothing")
+            return update, "", *self._page(None, 0, 0), *tools, *self._panels("nothing")
         record = known[dataset_id]
-        rows = self.shell.studio.datasets.rows(owner, dataset_id, 0, dataview.LENGTH_ROWS)
+        rows = self.shell.studio.datasets.sample(owner, dataset_id, dataview.LENGTH_ROWS)
         update = gr.update(choices=choices, value=dataset_id)
-        page = self._page(rows.slice(0, PAGE_ROWS), 0, record.info.rows)
-        report = dataview.dataset_report(record, rows)
+        first = self.shell.studio.datasets.rows(owner, dataset_id, 0, PAGE_ROWS)
+        page = self._page(first, 0, record.info.rows)
+        named = dataview.example_rows(record.info.findings)
+        found = self.shell.studio.datasets.examples(owner, dataset_id, named)
+        examples = partial(rows_numbered, found)
+        report = dataview.dataset_report(record, rows, examples, known.get(record.info.parent))
         tools = self._show_tools(owner, record)
-        return update, report, *self.fixes.show(record.info.findings), *page, *tools, *self._panels("dataset")
+        return update, report, *page, *tools, *self._panels("dataset")
 
     def _show_tools(self, owner: str, record: Any) -> tuple[Any, ...]:
         return tuple(update for tool in self.tools for update in tool.show(owner, record))
@@ -204,14 +221,12 @@ class DataTab:
 
         return turned
 
-    def mend(self, code: str) -> Callable:
-        """A handler that makes a new version of the dataset and shows that."""
-
-        def mended(dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
-            record = self.shell.studio.datasets.fix(owner_of(request), dataset_id, code)
-            return self.arrive(record.id, request)
-
-        return mended
+    def act(self, dataset_id: str, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        """A button beside a finding was pressed: make a mended version and show that, or show an earlier version."""
+        if event.version:
+            return self.arrive(str(event.version), request)
+        record = self.shell.studio.datasets.fix(owner_of(request), dataset_id, [str(id) for id in event.fixes])
+        return self.arrive(record.id, request)
 
     def remove(self, dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
         self.shell.studio.datasets.delete(owner_of(request), dataset_id)
@@ -353,9 +368,8 @@ class DataTab:
             self.arrival, self.notice,
         )  # fmt: skip
         remember(chosen, dataset=shell.dataset)
-        for code, button in self.fixes.buttons.items():
-            mended = on(button.click, self.mend(code), [shell.dataset], self.arrival, self.notice)
-            remember(mended, dataset=shell.dataset)
+        acted = on(self.report.select, self.act, [shell.dataset], self.arrival, self.notice)
+        remember(acted, dataset=shell.dataset)
         on(self.delete.click, lambda: gr.update(visible=True), [], [self.delete_row], self.notice)
         on(self.keep.click, lambda: gr.update(visible=False), [], [self.delete_row], self.notice)
         removed = on(self.really.click, self.remove, [shell.dataset], [shell.dataset, *self.outputs], self.notice)
@@ -410,8 +424,7 @@ def build(shell: Shell) -> DataTab:
         )
         roles = roleform.build()
         format_line = markup(elem_id="data-format")
-    report = markup(elem_id="data-report")
-    fix_buttons = fixes.build()
+    report = markup(elem_id="data-report", js_on_load=REPORT)
     with gr.Column(visible=False, elem_id="data-rows-panel") as rows_panel:
         markup(html.section("The rows as training will see them"))
         rows = markup(elem_id="data-rows")
@@ -437,7 +450,7 @@ def build(shell: Shell) -> DataTab:
         keep = gr.Button("Keep it", elem_id="data-keep", scale=0, min_width=120)
     return DataTab(
         shell=shell, file=file, chosen=chosen, upload_id=gr.State(""), upload_panel=upload_panel, dialect_line=dialect_line,
-        encoding=encoding, delimiter=delimiter, quote=quote, header=header, sheet=sheet, roles=roles, format_line=format_line, report=report, fixes=fix_buttons, sources=sources, tools=tools, tools_panel=tools_panel, rows_panel=rows_panel,
+        encoding=encoding, delimiter=delimiter, quote=quote, header=header, sheet=sheet, roles=roles, format_line=format_line, report=report, sources=sources, tools=tools, tools_panel=tools_panel, rows_panel=rows_panel,
         rows=rows, offset=gr.State(0), earlier=earlier, later=later, where=where, name=name, save=save, save_row=save_row,
         proceed_row=proceed_row, proceed=proceed, delete=delete, delete_row=delete_row, really=really, keep=keep,
         empty=empty, importing=importing, notice=notice,

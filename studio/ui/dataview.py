@@ -1,17 +1,19 @@
 """What the Data tab shows of a table or dataset, as HTML. No Gradio here."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-import numpy as np
 import pyarrow as pa
 
-from studio.catalog.formats import FORMAT, ROLES
-from studio.catalog.models import DEFAULT_MODEL
+from studio.catalog.formats import FORMAT
+from studio.data.check import fixes_for
+from studio.data.rows import rows_numbered
 from studio.data.several import ALL
-from studio.data.table import Roles
-from studio.training.bases import limits, resolve_base
-from studio.ui import html, plots
+from studio.data.table import Finding, Roles
+from studio.ui import html
+from studio.ui.findings import EXAMPLES, Examples, finding_list, role_label
+from studio.ui.lengths import lengths_plot
 from studio.ui.records import format_label
 
 LENGTH_ROWS = 2000
@@ -25,17 +27,10 @@ KIND_NAMES = {
     "excel": "Excel",
     "retrieval": "Retrieval set",
 }
-ROLE_LABELS = {role.id: role.label for role in ROLES}
 
 
 def dataset_label(record: Any) -> str:
     return f"{record.name} - {record.info.rows:,} rows, {format_label(record.info.format).lower()}"
-
-
-def role_label(column: str) -> str:
-    """``negative_2`` -> ``Negative 2``."""
-    role, _, number = column.partition("_")
-    return f"{ROLE_LABELS.get(role, column.capitalize())} {number}".strip()
 
 
 def preview(rows: pa.Table | None) -> str:
@@ -139,12 +134,37 @@ def upload_report(report: Any, upload_id: str) -> str:
         ("Left out", f"{dropped:,}", "Rows that were read but cannot be used, such as rows with an empty text."),
         ("Unreadable", f"{len(table.skipped):,}", "Rows that do not fit the table's form and could not be read."),
     )
-    lengths = "" if prepared is None else length_figure(prepared.data)
-    return _report(facts, html.findings(report.findings) + left_out_link(report, upload_id), lengths)
+    lengths = "" if prepared is None else length_figure(prepared.data, len(prepared.data))
+    usable = 0 if prepared is None else len(prepared.data)
+    fixes = fixes_for(report.findings, report.roles.format, usable)
+    words = finding_list(report.findings, lambda numbers: rows_of_file(report, numbers), fixes)
+    return _report(facts, words + left_out_link(report, upload_id), lengths)
 
 
-def dataset_report(record: Any, rows: pa.Table) -> str:
-    """Counts, findings and text lengths of a kept dataset. ``rows``: some of its rows."""
+def rows_of_file(report: Any, numbers: Sequence[int]) -> pa.Table:
+    """Rows by number: as training will see them where it does, else the cells of the file under their roles."""
+    if report.prepared is not None:
+        found = rows_numbered(report.prepared.data, numbers)
+        if len(found):
+            return found
+    table, chosen = report.table, report.roles.columns
+    cells = rows_numbered(table.data.append_column("\0row", table.rows), numbers, "\0row")
+    columns = {role: column for role, column in chosen.items() if column in table.columns}
+    shown = columns or {name: name for name in table.columns[:4]}
+    return pa.table([*(cells[name] for name in shown.values()), cells["\0row"]], names=[*shown, "row"])
+
+
+def example_rows(findings: Sequence[Finding]) -> list[int]:
+    """Numbers of the rows that are shown as examples."""
+    return sorted({row for finding in findings for row in finding.rows[:EXAMPLES]})
+
+
+def dataset_report(record: Any, rows: pa.Table, examples: Examples, parent: Any = None) -> str:
+    """Counts, findings and text lengths of a kept dataset.
+
+    ``rows``: some of its rows, for their lengths; ``examples``: its rows by number; ``parent``: the dataset that it is a
+    version of, where that is still there.
+    """
     info = record.info
     kind = FORMAT[info.format]
     facts = html.tiles(
@@ -157,34 +177,31 @@ def dataset_report(record: Any, rows: pa.Table) -> str:
         f"<li>{html.text(role_label(role))}: {html.text(column)}</li>" for role, column in info.roles.items()
     )
     done = "".join(f"<li>{html.text(line)}</li>" for line in info.history)
-    history = f'<p class="fine">Done since it was imported</p><ul class="columns">{done}</ul>' if done else ""
+    back = (
+        f'<button type="button" class="fix" id="data-before" data-version="{html.text(parent.id)}">Back to '
+        f"{html.text(parent.name)}</button>"
+        if parent is not None
+        else ""
+    )
+    history = f'<p class="fine">Done since it was imported</p><ol class="history">{done}</ol>{back}' if done else ""
     source = f'{history}<p class="fine">From {html.text(info.file_name)}</p><ul class="columns">{columns}</ul>'
-    return _report(facts, html.findings(info.findings) + source, length_figure(rows))
+    fixes = fixes_for(info.findings, info.format, info.rows)
+    words = finding_list(info.findings, examples, fixes, mendable=True)
+    return _report(facts, words + source, length_figure(rows, info.rows))
 
 
 def _report(facts: str, words: str, lengths: str) -> str:
     return f'{facts}<div class="report"><div>{words}</div><div>{lengths}</div></div>'
 
 
-def length_figure(rows: pa.Table) -> str:
-    """Text lengths in tokens of the default base model."""
-    from studio.training.estimate import token_lengths  # takes scipy along, which the first page can do without
+def length_figure(rows: pa.Table, total: int) -> str:
+    """Text lengths in tokens of the default base model. ``rows``: all, or a sample of ``total``."""
+    from studio.training.estimate import row_lengths  # takes scipy along, which the first page can do without
 
-    base = resolve_base(DEFAULT_MODEL)
-    lengths = token_lengths(base, rows.slice(0, LENGTH_ROWS))
-    if lengths is None or not len(lengths):
+    lengths = row_lengths(rows)
+    if lengths is None or not len(lengths.tokens):
         return ""
-    limit = limits(base).max_tokens
-    median, p95 = int(np.median(lengths)), int(np.quantile(lengths, 0.95))
-    figure = html.plot(
-        plots.token_histogram(lengths, limit),
-        190,
-        f"Text lengths: half have at most {median} tokens, 95 % at most {p95}.",
-    )
-    cut = float((lengths > limit).mean()) if limit else 0.0
-    over = f" {cut:.1%} are longer than {limit} tokens, where {base.label} cuts texts off." if cut else ""
-    explained = html.tip("tokens", "Pieces of words that a model reads. An English word has about 1.3 of them.")
     return (
-        f'<div class="lengths"><b>Text lengths</b>{figure}'
-        f'<p class="fine">Half of the texts have at most {median} {explained}, 95 % at most {p95}.{html.text(over)}</p></div>'
+        f'<div class="lengths"><b>Text lengths</b>{lengths_plot(lengths, total)}'
+        '<p class="fine">The longest text of each row. Another base model counts differently: the Train tab shows it.</p></div>'
     )

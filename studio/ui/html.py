@@ -4,8 +4,6 @@ import html
 import json
 from typing import Any
 
-from studio.data.table import Finding
-
 _TEMPLATE_MARKS = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;"})
 """gr.HTML treats its content as a template; these marks must not reach it from people's text."""
 
@@ -81,27 +79,6 @@ def cell(value: Any, longest: int = 400) -> str:
     if len(whole) <= longest:
         return text(whole)
     return f'<span title="{text(whole[:4000])}">{text(whole[:longest])}...</span>'
-
-
-SEVERITY = {"error": "Must be mended", "warning": "Worth a look", "info": "Good to know"}
-
-
-def findings(items: tuple[Finding, ...]) -> str:
-    """What the data check says, worst first."""
-    if not items:
-        return '<div class="notice info" role="status"><strong>The check found nothing wrong.</strong></div>'
-    order = list(SEVERITY)
-    lines = []
-    for finding in sorted(items, key=lambda f: order.index(f.severity)):
-        where = ""
-        if finding.rows:
-            shown = ", ".join(str(row) for row in finding.rows[:12])
-            more = ", ..." if finding.count > 12 or len(finding.rows) > 12 else ""
-            where = f'<span class="rows">{"Row" if len(finding.rows) == 1 else "Rows"} {shown}{more}</span>'
-        lines.append(
-            f'<li class="{text(finding.severity)}"><b>{SEVERITY[finding.severity]}</b><span>{text(finding.message)}</span>{where}</li>'
-        )
-    return f'<ul class="findings">{"".join(lines)}</ul>'
 
 
 def duration(seconds: float | None) -> str:

@@ -8,6 +8,7 @@ import gradio as gr
 from studio.catalog.designs import DISTIL
 from studio.catalog.losses import LOSS, MODIFIER
 from studio.data.dataset import DatasetInfo, load_rows
+from studio.data.rows import rows_numbered
 from studio.errors import ConfigError, StudioError
 from studio.training.bases import Base, resolve_base
 from studio.training.config import FIELD, LOSS_FIELDS, MODEL_FIELDS, TrainConfig
@@ -150,7 +151,10 @@ class TrainTab:
             record = self.shell.studio.datasets.get(owner, dataset_id)
             named = {name: getattr(config, name) for name in MODEL_FIELDS if getattr(config, name) is not None}
             here = config.model_copy(update={name: self._location(owner, value) for name, value in named.items()})
-            words = trainview.estimate_words(estimate(record.info, load_rows(record.folder), here))
+            data = load_rows(record.folder)
+            words = trainview.estimate_words(
+                estimate(record.info, data, here), lambda numbers: rows_numbered(data, numbers)
+            )
         except StudioError as error:
             return explain(error), gr.update(interactive=False)
         return words, gr.update(interactive=True)

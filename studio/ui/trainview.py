@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 from studio.catalog.designs import DESIGNS
 from studio.catalog.losses import SAMPLER
 from studio.catalog.models import MODELS
+from studio.data.cut import advised_limit
 from studio.training.bases import installed_models
 from studio.ui import html
+from studio.ui.findings import Examples, finding_list
+from studio.ui.lengths import lengths_plot
 
 if TYPE_CHECKING:
     from studio.training.estimate import Estimate
@@ -63,8 +66,8 @@ def _without(reason: str, label: str) -> str:
     return rest[:1].upper() + rest[1:]
 
 
-def estimate_words(found: "Estimate") -> str:
-    """Steps, time, memory and text lengths."""
+def estimate_words(found: "Estimate", examples: Examples | None = None) -> str:
+    """Steps, time, memory, what is doubtful, and text lengths."""
     memory = "unknown" if found.memory_mb is None else _size(found.memory_mb)
     seconds = html.duration(found.seconds)
     facts = html.tiles(
@@ -81,13 +84,22 @@ def estimate_words(found: "Estimate") -> str:
             "Rows that train. The held-out rows are kept out, to judge the result on.",
         ),
     )
-    words = [f"{found.heldout_rows:,} rows are held out to judge the result."]
-    if found.tokens is not None:
-        words.append(f"Half of the texts have at most {found.tokens.p50} tokens, 95 % at most {found.tokens.p95}.")
-    if found.truncated_share:
-        words.append(f"{found.truncated_share:.1%} are longer than the limit and are cut off.")
-    words.append(found.note)
-    return f'{facts}<p class="fine">{html.text(" ".join(w for w in words if w))}</p>'
+    words = f"{found.heldout_rows:,} rows are held out to judge the result. {found.note}".strip()
+    doubts = finding_list(found.findings, examples) if found.findings else ""
+    return f'{facts}<p class="fine">{html.text(words)}</p>{doubts}{_lengths(found)}'
+
+
+def _lengths(found: "Estimate") -> str:
+    """The histogram of this model's tokens, and a button where another limit is clearly better."""
+    if found.lengths is None:
+        return ""
+    limit = advised_limit(found.lengths)
+    button = (
+        f'<button type="button" class="fix" data-set="train-max-seq-length" data-value="{limit}">Use {limit:,} tokens</button>'
+        if limit is not None
+        else ""
+    )
+    return f'<details class="lengths-fold"><summary>Text lengths</summary>{lengths_plot(found.lengths, found.train_rows, 150)}</details>{button}'
 
 
 def _size(megabytes: float) -> str:

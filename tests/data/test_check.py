@@ -49,7 +49,7 @@ def test_dropped_rows_are_said_with_reason_and_number(table, texts):
     ("rows", "codes"),
     [
         (3, {"too_few_rows": "error"}),
-        (10, {"too_few_rows": "warning", "less_than_a_batch": "warning"}),
+        (10, {"too_few_rows": "warning"}),
         (40, {"too_few_rows": "warning"}),
         (60, {}),
     ],
@@ -77,7 +77,10 @@ def test_equal_texts_within_a_row_are_said(table, texts):
 def test_repeated_texts_are_an_info_and_few_or_one_more_than_that(table, texts):
     q = texts(80)
     found = findings(table({"q": q, "a": [f"answer {i % 40}" for i in range(80)]}), Roles("q", "a"))
-    assert {code: f.severity for code, f in found.items()} == {"repeated_positives": "info"}
+    assert {code: f.severity for code, f in found.items()} == {
+        "repeated_positives": "info",
+        "shared_texts": "info",
+    }
     assert found["repeated_positives"].count == 80
     found = findings(table({"q": q, "a": [f"answer {i % 9}" for i in range(80)]}), Roles("q", "a"))
     assert "larger than 9 rows" in found["few_positives"].message
@@ -169,7 +172,7 @@ def test_the_report_is_json_with_what_the_command_line_promises(samples):
     assert (report["format"], report["rows"], report["skipped"]) == ("triplet", 729, 0)
     assert report["columns"] == ["anchor", "positive", "negative"]
     for finding in report["findings"]:
-        assert finding.keys() == {"code", "severity", "message", "count", "rows"}
+        assert {"code", "severity", "message", "count", "rows", "label", "effect", "advice", "fixes"} == finding.keys()
 
 
 @pytest.mark.parametrize("number", ["01", "03", "05", "06", "08", "11", "12", "14", "20", "21", "25", "27"])

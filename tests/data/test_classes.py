@@ -137,4 +137,7 @@ def test_plain_texts_of_a_real_table_are_kept_apart(shared_data: Path):
     assert data.column_names == ["text", "row"]
     made = split(data, 0.1, 42)
     assert len(made.heldout) == 18
-    assert made.note == "18 of 180 rows are held out; none of their texts stands in a training row."
+    assert (
+        made.note
+        == "18 of 180 rows are held out; none of their texts, nor a near duplicate of one, stands in a training row."
+    )

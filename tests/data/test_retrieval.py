@@ -9,7 +9,7 @@ import pytest
 
 from studio.data.check import inspect_table
 from studio.data.dataset import import_dataset, load_corpus, load_info, load_rows
-from studio.data.fix import apply_fix
+from studio.data.fix import apply_fixes
 from studio.data.prepare import prepare
 from studio.data.read import read_table, sheet_names
 from studio.data.retrieval import find_files, pack, read_files, read_folder
@@ -146,7 +146,7 @@ def test_the_corpus_is_kept_with_the_dataset_and_its_mended_versions(tmp_path):
     info = import_dataset(tmp_path / "one", table, guess_roles(table), "Mine")
     assert info.corpus_rows == len(load_corpus(tmp_path / "one")) == 30
     assert "retrieval_set" in {finding.code for finding in info.findings}
-    apply_fix(tmp_path / "one", tmp_path / "two", "very_short_texts")
+    apply_fixes(tmp_path / "one", tmp_path / "two", ["very_short_texts"])
     assert load_info(tmp_path / "two").corpus_rows == len(load_corpus(tmp_path / "two")) == 30
     assert len(load_rows(tmp_path / "two")) == 19
 

@@ -87,12 +87,12 @@ def test_a_fix_makes_a_new_dataset_with_its_history_and_the_original_stays(studi
         file.write("Who wrote it?,ada@example.org\nWhere?,ada@example.org\n")
     upload = studio.datasets.stage("ada", path, "pairs.csv")
     first = studio.datasets.create("ada", upload.id, PAIRS, "Pairs")
-    fixed = studio.datasets.fix("ada", first.id, "personal_data")
+    fixed = studio.datasets.fix("ada", first.id, ["personal_data"])
     assert (fixed.name, fixed.info.name, fixed.info.rows) == ("Pairs (version 2)", "Pairs (version 2)", 40)
     assert fixed.info.history == ("2 rows left out: personal data",)
     assert studio.datasets.get("ada", first.id) == first
     assert len(studio.datasets.rows("ada", first.id, 0, 100)) == 42
-    again = studio.datasets.fix("ada", fixed.id, "swapped_columns")
+    again = studio.datasets.fix("ada", fixed.id, ["swapped_columns"])
     assert (again.name, len(again.info.history)) == ("Pairs (version 3)", 2)
     assert {d.id for d in studio.datasets.list("ada")} == {first.id, fixed.id, again.id}
 
@@ -100,7 +100,7 @@ def test_a_fix_makes_a_new_dataset_with_its_history_and_the_original_stays(studi
 def test_a_fix_that_cannot_be_made_leaves_nothing_behind(studio, dataset):
     for code in ("personal_data", "../../etc"):
         with pytest.raises(DataError):
-            studio.datasets.fix("ada", dataset.id, code)
+            studio.datasets.fix("ada", dataset.id, [code])
     assert studio.datasets.list("ada") == [dataset]
     assert list(studio.workspace.tmp.iterdir()) == [studio.workspace.page_tmp]
 

@@ -1,5 +1,7 @@
 import logging
+import re
 
+import gradio as gr
 import pytest
 
 from studio.data.table import Roles
@@ -230,17 +232,29 @@ def test_fixes_are_offered_for_what_is_wrong_and_make_a_new_version(tabs, staged
     upload_id = data.bring(staged("pairs.csv", content), request_double)[0]
     kept = data.keep_upload("local", upload_id, "Mine", Roles("question", "answer"), None)
 
-    def offered(dataset_id):
-        shown = dict(zip(map(id, data.outputs), data.show(dataset_id, request_double), strict=True))
-        return {code for code, button in data.fixes.buttons.items() if shown[id(button)]["visible"]}, shown
+    def shown(dataset_id):
+        updates = dict(zip(map(id, data.outputs), data.show(dataset_id, request_double), strict=True))
+        report = updates[id(data.report)]
+        return set(re.findall(r'data-fix="([^"]+)"', report)), report
 
-    codes, _ = offered(kept.id)
-    assert "personal_data" in codes
-    assert "contradictory_labels" not in codes
-    new_id, *_ = data.mend("personal_data")(kept.id, request_double)
-    codes, shown = offered(new_id)
-    assert "personal_data" not in codes
-    assert "1 row left out: personal data" in shown[id(data.report)]
+    def press(dataset_id, **what):
+        return data.act(dataset_id, gr.EventData(None, {"fixes": [], "version": "", **what}), request_double)[0]
+
+    fixes, report = shown(kept.id)
+    assert "personal_data:mask" in fixes
+    assert "contradictory_labels" not in fixes
+    assert report.count("Write to ada@example.org") == 1  # the example row, in the finding's own words
+    new_id = press(kept.id, fixes=["personal_data"])
+    fixes, report = shown(new_id)
+    assert "personal_data" not in fixes
+    assert "1 row left out: personal data" in report
+    assert f'data-version="{kept.id}"' in report
     assert studio.datasets.get("local", new_id).info.rows == 60
     assert studio.datasets.get("local", kept.id).info.rows == 61
-    assert offered("")[0] == set()
+    assert press(new_id, version=kept.id) == kept.id
+    masked = studio.datasets.get("local", press(kept.id, fixes=["personal_data:mask"]))
+    assert (masked.name, masked.info.parent) == ("Mine (version 2)", kept.id)
+    assert "Write to [e-mail]" in studio.datasets.rows("local", masked.id, 60, 1)["positive"].to_pylist()
+    assert shown("")[0] == set()
+    studio.datasets.delete("local", kept.id)
+    assert "data-version" not in shown(new_id)[1]

@@ -1,6 +1,10 @@
+import pyarrow as pa
+
+from studio.catalog.findings import FIXES
 from studio.data.table import Finding
 from studio.search.result import Comparison, Hit
 from studio.ui import html, searchview
+from studio.ui.findings import finding_list
 
 HOSTILE = "<img src=x onerror=alert(1)> \"quoted\" 'single' {{value}} ${alert(1)} `tick`"
 
@@ -15,7 +19,10 @@ def test_peoples_texts_never_become_elements_or_templates():
     assert_harmless(html.text(HOSTILE))
     assert_harmless(html.notice(HOSTILE, HOSTILE))
     assert_harmless(html.table([HOSTILE], [[HOSTILE]], [2]))
-    assert_harmless(html.findings((Finding("x", "warning", HOSTILE, 1, (2,)),)))
+    found = [Finding("near_duplicates", "warning", HOSTILE, 1, (2,))]
+    rows = pa.table({"anchor": [HOSTILE], "row": [2]})
+    for mendable in (True, False):
+        assert_harmless(finding_list(found, lambda numbers: rows, FIXES, mendable=mendable))
     assert_harmless(html.plot({"name": HOSTILE}, 10, HOSTILE))
     hit = Hit(1, 0, HOSTILE, 0.5, None)
     assert_harmless(searchview.comparison(Comparison(HOSTILE, (hit,), (hit,), 1, 0.1)))

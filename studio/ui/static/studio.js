@@ -57,6 +57,16 @@ window.studio = (() => {
     if (target instanceof Element && target.closest('[role="tab"]')) settled = true;
   });
 
+  /** A button that fills in a field of a form: data-set names the field, data-value what is typed into it. */
+  document.addEventListener("click", ({ target }) => {
+    const button = target instanceof Element && target.closest("button[data-set]");
+    const field = button && document.querySelector(`#${CSS.escape(button.dataset.set)} input`);
+    if (!field) return;
+    field.value = button.dataset.value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+
   document.addEventListener("keydown", (event) => {
     if (!(event.target instanceof Element) || event.target.getAttribute("role") !== "tab") return;
     const buttons = tabButtons();
