@@ -9,7 +9,6 @@ from studio.errors import DataError
 from studio.training.config import TrainConfig
 from studio.ui import form
 from studio.ui.handlers import explain, guarded
-from studio.ui.sources.retrieval import RetrievalSource
 
 PAIRS = "question;answer\n" + "".join(f"How do I do thing {i}?;You do thing {i} so.\n" for i in range(60))
 
