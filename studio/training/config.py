@@ -22,6 +22,7 @@ GROUPS = {
     "main": "",
     "rows": "Rows and texts",
     "loss": "Loss",
+    "architecture": "Architecture",
     "steps": "Learning rate and steps",
     "memory": "Memory and speed",
     "trained": "What is trained",
