@@ -14,14 +14,16 @@ from typing import Any
 
 from studio.catalog.designs import DISTIL
 from studio.catalog.models import DEFAULT_MODEL, MODEL
+from studio.catalog.presets import DEFAULT_PRESET, PRESET
 from studio.data.dataset import DatasetInfo, import_dataset, load_info, load_rows
 from studio.data.table import Roles, Table
-from studio.errors import HostError, RunError
+from studio.errors import ConfigError, HostError, RunError
 from studio.files import read_json, write_json
 from studio.training.config import MODEL_FIELDS, TrainConfig, make_config
 from studio.training.folder import Outcome, RunFolder
+from studio.training.memory import after_a_kill
 from studio.training.parts import check_part
-from studio.training.suggest import check_fit, suggest_config
+from studio.training.suggest import apply_preset, check_fit, suggest_config
 
 POLL_S = 0.25
 SAY_EVERY_S = 5.0
@@ -31,11 +33,17 @@ STOP_GRACE_S = 20.0
 
 
 def make_run(
-    out: Path, table: Table, roles: Roles, given: dict[str, Any], name: str, also: Sequence[tuple[Table, Roles]] = ()
+    out: Path,
+    table: Table,
+    roles: Roles,
+    given: dict[str, Any],
+    name: str,
+    also: Sequence[tuple[Table, Roles]] = (),
+    preset: str = DEFAULT_PRESET,
 ) -> tuple[RunFolder, TrainConfig]:
     """Import a table and write a run's folder; settings that are not given are suggested by the data.
 
-    ``also``: further tables that train along.
+    ``also``: further tables that train along; ``preset``: what the suggestion is made into.
 
     Leaves ``out`` as it was when anything is wrong.
 
@@ -54,7 +62,7 @@ def make_run(
             info = import_dataset(folder.dataset, table, roles, name)
             for number, (other, others_roles) in enumerate(also, 1):
                 import_dataset(folder.datasets / str(number), other, others_roles, other.name)
-            config = _make_config(folder, info, given)
+            config = _make_config(folder, info, given, preset)
             write_json(folder.config, config.model_dump())
             write_json(folder.run, {"id": uuid.uuid4().hex, "name": name})
         except BaseException:
@@ -70,7 +78,7 @@ def make_run(
     return folder, config
 
 
-def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any]) -> TrainConfig:
+def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any], preset: str) -> TrainConfig:
     rows = load_rows(folder.dataset)
     given = dict(given)
     for field in MODEL_FIELDS:
@@ -80,7 +88,9 @@ def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any]) ->
         if named is not None and named not in MODEL and place.is_dir():
             given[field] = f"{distil}{place.absolute()}"  # the worker may stand somewhere else
     base_model = str(given.get("base_model", DEFAULT_MODEL))
-    suggested = suggest_config(info, base_model, rows).model_dump()
+    if preset not in PRESET:
+        raise ConfigError(f"There is no preset '{preset}'.", hint=f"Presets are: {', '.join(PRESET)}.")
+    suggested = apply_preset(suggest_config(info, base_model, rows), PRESET[preset], info.rows).model_dump()
     if isinstance(given.get("max_train_rows"), int):
         least = min(suggested["batch_size"], given["max_train_rows"])
         suggested["batch_size"] = max(2, least - least % 2 if least > 2 else least)
@@ -99,6 +109,23 @@ def run_worker(folder: RunFolder, say: Callable[[str], None]) -> Outcome:
     Raises:
         RunError: It ended without saying how.
     """
+    progress = Progress(folder.events)
+    code = _work(folder, progress, say)
+    if code == -signal.SIGKILL and read_json(folder.outcome) is None and after_a_kill(folder.memory):
+        say("warning: the process was killed, as machines do when memory runs out; it goes on in smaller portions")
+        code = _work(folder, progress, say)
+    value = read_json(folder.outcome)
+    if value is None:
+        how = f"by signal {-code}" if code < 0 else f"with status {code}"
+        raise RunError(
+            f"The training process was ended {how} before it could say why.",
+            hint=f"Often memory ran out: try a smaller batch size. Its last words are in {folder.log}.",
+        )
+    return Outcome(**value)
+
+
+def _work(folder: RunFolder, progress: "Progress", say: Callable[[str], None]) -> int:
+    """One process of the worker, to its end; returns its exit code."""
     with folder.log.open("ab") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "studio.worker", str(folder.path)],
@@ -108,7 +135,6 @@ def run_worker(folder: RunFolder, say: Callable[[str], None]) -> Outcome:
             start_new_session=True,  # Ctrl-C reaches us alone: the worker is asked to stop, not torn down
         )
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    progress = Progress(folder.events)
     try:
         while worker.poll() is None:
             time.sleep(POLL_S)
@@ -117,14 +143,7 @@ def run_worker(folder: RunFolder, say: Callable[[str], None]) -> Outcome:
     finally:
         signal.signal(signal.SIGTERM, before)
         _end(worker)
-    value = read_json(folder.outcome)
-    if value is None:
-        how = f"by signal {-worker.returncode}" if worker.returncode < 0 else f"with status {worker.returncode}"
-        raise RunError(
-            f"The training process was ended {how} before it could say why.",
-            hint=f"Often memory ran out: try a smaller batch size. Its last words are in {folder.log}.",
-        )
-    return Outcome(**value)
+    return worker.returncode
 
 
 class Progress:
