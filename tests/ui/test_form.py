@@ -21,8 +21,10 @@ def other_value(field):
         return OTHER[field.id]
     if field.choices:
         return next(choice for choice in field.choices if choice != field.default)
+    if field.kind is bool:
+        return not field.default
     if field.kind is int:
-        return field.default + 1
+        return (field.default or 0) + 1
     return field.default / 2 or 0.01
 
 
