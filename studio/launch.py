@@ -20,6 +20,7 @@ from studio.errors import HostError, RunError
 from studio.files import read_json, write_json
 from studio.training.config import MODEL_FIELDS, TrainConfig, make_config
 from studio.training.folder import Outcome, RunFolder
+from studio.training.memory import after_a_kill
 from studio.training.parts import check_part
 from studio.training.suggest import check_fit, suggest_config
 
@@ -99,6 +100,23 @@ def run_worker(folder: RunFolder, say: Callable[[str], None]) -> Outcome:
     Raises:
         RunError: It ended without saying how.
     """
+    progress = Progress(folder.events)
+    code = _work(folder, progress, say)
+    if code == -signal.SIGKILL and read_json(folder.outcome) is None and after_a_kill(folder.memory):
+        say("warning: the process was killed, as machines do when memory runs out; it goes on in smaller portions")
+        code = _work(folder, progress, say)
+    value = read_json(folder.outcome)
+    if value is None:
+        how = f"by signal {-code}" if code < 0 else f"with status {code}"
+        raise RunError(
+            f"The training process was ended {how} before it could say why.",
+            hint=f"Often memory ran out: try a smaller batch size. Its last words are in {folder.log}.",
+        )
+    return Outcome(**value)
+
+
+def _work(folder: RunFolder, progress: "Progress", say: Callable[[str], None]) -> int:
+    """One process of the worker, to its end; returns its exit code."""
     with folder.log.open("ab") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "studio.worker", str(folder.path)],
@@ -108,7 +126,6 @@ def run_worker(folder: RunFolder, say: Callable[[str], None]) -> Outcome:
             start_new_session=True,  # Ctrl-C reaches us alone: the worker is asked to stop, not torn down
         )
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    progress = Progress(folder.events)
     try:
         while worker.poll() is None:
             time.sleep(POLL_S)
@@ -117,14 +134,7 @@ def run_worker(folder: RunFolder, say: Callable[[str], None]) -> Outcome:
     finally:
         signal.signal(signal.SIGTERM, before)
         _end(worker)
-    value = read_json(folder.outcome)
-    if value is None:
-        how = f"by signal {-worker.returncode}" if worker.returncode < 0 else f"with status {worker.returncode}"
-        raise RunError(
-            f"The training process was ended {how} before it could say why.",
-            hint=f"Often memory ran out: try a smaller batch size. Its last words are in {folder.log}.",
-        )
-    return Outcome(**value)
+    return worker.returncode
 
 
 class Progress:

@@ -13,6 +13,8 @@ from studio.files import write_json
 
 FULL_BYTES = 20_000_000
 """Less room than this, and a failed write is put down to the disk."""
+FAILED_WRITES = ("unexpected pos", "PytorchStreamWriter", "iostream error", "I/O error")
+"""What torch calls a write that did not go through."""
 REPORT_EVERY_S = 0.5
 
 
@@ -41,9 +43,9 @@ def is_disk_full(error: BaseException, folder: Path) -> bool:
     """torch reports a full disk as a failed write of its own, so the disk is looked at as well."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
-    failed_write = isinstance(error, RuntimeError | OSError) and (
-        "unexpected pos" in str(error) or "PytorchStreamWriter" in str(error) or "I/O error" in str(error)
-    )
+    if os.strerror(errno.ENOSPC) in str(error):  # safetensors says it in words of its own kind of error
+        return True
+    failed_write = isinstance(error, RuntimeError | OSError) and (any(words in str(error) for words in FAILED_WRITES))
     return failed_write and shutil.disk_usage(folder).free < FULL_BYTES
 
 

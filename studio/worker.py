@@ -6,6 +6,7 @@ What happened is in outcome.json, written last.
 
 import argparse
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -15,9 +16,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from studio.errors import HostError, StudioError
-from studio.files import write_json
+from studio.files import read_json, write_json
 from studio.process import is_disk_full, is_out_of_memory, prepare_process
 from studio.training.folder import EventWriter, Outcome, RunFolder
+
+LAST_WORDS_BYTES = 128 * 1024
+"""Kept on the disk while a run goes on, so that one that fills it can still say so."""
 
 logger = logging.getLogger("studio.worker")
 
@@ -36,12 +40,15 @@ def run(folder: RunFolder, checkpoint_every_s: float) -> int:
     """Train, judge, save. Returns the exit code."""
     begun = time.monotonic()
     from studio.training.callbacks import Cancelled
+    from studio.training.checkpoints import ASIDE
 
     for left_over in (folder.outcome, folder.verdict):
         left_over.unlink(missing_ok=True)
     signal.signal(signal.SIGTERM, _terminated)
     events = EventWriter(folder.events)
+    last_words = folder.path / ".room-for-last-words"
     try:
+        last_words.write_bytes(os.urandom(LAST_WORDS_BYTES))
         outcome, code = work(folder, events, checkpoint_every_s), 0
     except Cancelled as cancelled:
         hint = "It can go on from its last checkpoint." if any(folder.checkpoints.glob("checkpoint-*")) else ""
@@ -49,6 +56,9 @@ def run(folder: RunFolder, checkpoint_every_s: float) -> int:
     except Exception as error:
         outcome, code = explain(error, folder)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on it is only a moment
+    last_words.unlink(missing_ok=True)
+    if outcome.state != "succeeded":
+        shutil.rmtree(folder.checkpoints / ASIDE, ignore_errors=True)
     events.write("phase", phase="done")
     events.close()
     write_json(folder.outcome, {**asdict(outcome), "seconds": round(time.monotonic() - begun, 1)})
@@ -62,6 +72,7 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     from studio.evaluation.judge import judge, judge_other
     from studio.evaluation.measure import measure
     from studio.export.folder import save_model
+    from studio.export.script import write_script
     from studio.training.callbacks import StopWatch
     from studio.training.train import train
 
@@ -75,18 +86,21 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
         judge_other(one.part.info.name, one.task, one.base, measure(done.model, one.task, tick=watch.look))
         for one in done.others
     )
-    verdict = judge(done.task, done.base, tuned, done.facts, done.rows.split.note, tuple(filter(None, others)))
+    verdict = judge(done.task, done.base, tuned, done.facts, done.rows.split_note, tuple(filter(None, others)))
     logger.info(verdict.sentence)
 
     events.write("phase", phase="saving")
     save_model(done.model, folder.model, done.config, verdict, done.info)
+    write_script(done, folder, (read_json(folder.run) or {}).get("name", folder.path.name))
     verdict.save(folder.verdict)
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     early = done.step < done.steps
     return Outcome(
         "succeeded",
-        f"Stopped early at step {done.step:,} of {done.steps:,}." if early else verdict.sentence,
+        (done.chosen or f"Stopped early at step {done.step:,} of {done.steps:,}.") if early else verdict.sentence,
         step=done.step,
+        kept_step=done.kept_step,
+        batch_size=done.rows.batch_size,
         train_rows=done.facts.train_rows,
         heldout_rows=done.task.rows,
     )

@@ -28,3 +28,16 @@ class Exports:
                 self._workspace.check_room(needed_mb, "the archive")
                 zip_model(model, out)
         return out
+
+    def script(self, owner: str, run_id: str) -> Path:
+        """A zip of the run as a stand-alone script with its rows; made once. Raises RunError: there is none."""
+        from studio.export.archive import zip_script
+
+        record = self._runs.get(owner, run_id)
+        name = f"{safe_file_name(record.name, record.id).replace('.', '_')}-script.zip"
+        out = record.folder / "export" / name
+        with self._one_at_a_time:
+            if not out.is_file():
+                self._workspace.check_room(size_mb(record.folder.glob("dataset/*")), "the archive")
+                zip_script(record.folder, out)
+        return out

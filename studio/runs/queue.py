@@ -13,6 +13,7 @@ from studio.runs.store import INDEXES, MAKINGS, RUNS, Row, Store
 from studio.runs.workspace import Workspace
 from studio.training.config import MODEL_FIELDS, TrainConfig
 from studio.training.folder import EventWriter, RunFolder
+from studio.training.memory import after_a_kill
 
 
 def turns(waiting: Sequence[Row], busy: Sequence[Row], last_served: Mapping[str, float]) -> list[Row]:
@@ -86,6 +87,10 @@ class Lane:
         attempt = row["attempt"] if counts else row["attempt"] - 1
         self._move(row, "queued", self.busy[:1], message=message, attempt=attempt)
 
+    def with_less_memory(self, row: Row) -> bool:
+        """Prepare another start that needs less memory. False: there is none."""
+        return False
+
     def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
         """``state``: as in outcome.json."""
         self._move(row, self.ends[state], self.busy, **self.last_words(row, message, hint))
@@ -112,6 +117,9 @@ class TrainingLane(Lane):
         super().again(row, message, counts=counts)
         note(RunFolder(self.folder(row)), message)
 
+    def with_less_memory(self, row: Row) -> bool:
+        return after_a_kill(RunFolder(self.folder(row)).memory)
+
     def last_words(self, row: Row, message: str, hint: str) -> dict[str, Any]:
         at = self.feeds.of(RunFolder(self.folder(row)).events).progress()
         return {"message": message, "hint": hint, "ended": time.time(), "step": at["step"], "steps": at["steps"]}
@@ -136,6 +144,10 @@ class MakingLane(Lane):
 
     def folder(self, row: Row) -> Path:
         return self.workspace.makings / row["id"]
+
+    def with_less_memory(self, row: Row) -> bool:
+        """Prepare another start that needs less memory. False: there is none."""
+        return False
 
     def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
         if state == "succeeded":

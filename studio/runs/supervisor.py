@@ -113,6 +113,13 @@ class Supervisor:
             lane.end(row, outcome["state"], outcome.get("message", ""), outcome.get("hint", ""))
         elif row["state"] == "stopping":
             lane.end(row, "cancelled", "Stopped.")
+        elif look.exit is not None and look.exit.out_of_memory and lane.with_less_memory(row):
+            lane.again(
+                row,
+                "The machine ran out of memory and ended the process. It goes on from its last checkpoint and computes "
+                "its batches in smaller portions: slower, and it comes to the same.",
+                counts=True,
+            )
         elif look.exit is not None and look.exit.out_of_memory:
             lane.end(row, "failed", "The machine ran out of memory and ended the process.", lane.memory_hint)
         else:

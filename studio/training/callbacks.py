@@ -164,10 +164,21 @@ class Stopping(TrainerCallback):
 
 
 class Checkpoints(TrainerCallback):
-    """Writes a checkpoint every ``every_s`` seconds of training; the Trainer's own, sealed with a manifest."""
+    """Writes a checkpoint every ``every_s`` seconds of training; the Trainer's own, sealed with a manifest.
 
-    def __init__(self, folder: Path, fingerprint: str, every_s: float, note: Callable[[str, str], None]):
+    ``more``: writes into the checkpoint's folder what the Trainer does not know of.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        fingerprint: str,
+        every_s: float,
+        note: Callable[[str, str], None],
+        more: Callable[[Path], None] = lambda folder: None,
+    ):
         self._folder, self._fingerprint, self._every_s, self._note = folder, fingerprint, every_s, note
+        self._more = more
         self._last = time.monotonic()
         self._size = 0
         self._full = False
@@ -183,6 +194,7 @@ class Checkpoints(TrainerCallback):
 
     def on_save(self, args, state, control, **kwargs):
         written = self._folder / ASIDE / f"checkpoint-{state.global_step}"
+        self._more(written)
         self._size = size_of(written)
         seal(written, self._folder, self._fingerprint)
         self._last = time.monotonic()

@@ -6,7 +6,7 @@ the page, the command line and the docs are made from it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -19,6 +19,31 @@ from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
 from studio.training.fit import modifier_misfit
 
 Record = TypeVar("Record", bound=BaseModel)
+
+GROUPS = {
+    "main": "",
+    "rows": "Rows and texts",
+    "loss": "Loss",
+    "steps": "Learning rate and steps",
+    "memory": "Memory and speed",
+    "trained": "What is trained",
+    "checks": "Checks and judging",
+    "more": "Other",
+}
+"""Group of settings -> its heading on the page; the main ones stand above without one."""
+
+SCHEDULES = (
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "polynomial",
+    "inverse_sqrt",
+    "warmup_stable_decay",
+    "constant_with_warmup",
+)
+
+AUTO = "auto"
+"""Batch size: the largest that fits, found by trying."""
 
 
 def _setting(
@@ -66,9 +91,10 @@ class TrainConfig(BaseModel):
         1.0, "Epochs", "How often training goes through all rows. 1 is enough for thousands of rows, 3 to 5 for hundreds.",
         group="main", gt=0, le=100,
     )  # fmt: skip
-    batch_size: int = _setting(
-        32, "Batch size", "Rows a step. Larger is better with ranking losses, and needs more memory.",
-        group="main", unit="rows", ge=1, le=4096,
+    batch_size: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = _setting(
+        32, "Batch size",
+        "Rows a step. Larger is better with ranking losses, and needs more memory. Empty (auto): the largest that fits, found by trying.",
+        group="main", unit="rows",
     )  # fmt: skip
     learning_rate: float = _setting(
         1e-4, "Learning rate", "How far each step moves the model. Too high forgets, too low learns nothing.",
@@ -82,6 +108,7 @@ class TrainConfig(BaseModel):
         unit="tokens",
         ge=8,
         le=32768,
+        group="rows",
     )
     layers: int | None = _setting(
         None, "Layers", "How deep a new transformer is. More learn more and take longer. Empty: the usual.",
@@ -243,38 +270,114 @@ class TrainConfig(BaseModel):
         "Where others train along: batches of each in proportion to its rows, or in turns until the smallest is through.",
     )
     heldout_share: float = _setting(
-        0.1, "Held-out share", "Share of the rows kept out of training, to judge the result on.", ge=0.02, le=0.5
+        0.1,
+        "Held-out share",
+        "Share of the rows kept out of training, to judge the result on.",
+        ge=0.02,
+        le=0.5,
+        group="checks",
     )
     max_train_rows: int | None = _setting(
-        None, "Rows to train on", "Train on this many rows, drawn by chance. Empty: all.", unit="rows", ge=1
+        None,
+        "Rows to train on",
+        "Train on this many rows, drawn by chance. Empty: all.",
+        unit="rows",
+        ge=1,
+        group="rows",
     )
     evaluations: int = _setting(
-        5, "Checks during training", "How often the held-out rows are looked at while training runs.", ge=0, le=100
+        5,
+        "Checks during training",
+        "How often the held-out rows are looked at while training runs.",
+        ge=0,
+        le=100,
+        group="checks",
+    )
+    evaluation_steps: int | None = _setting(
+        None, "Check every", "Steps between two checks; overrides their number. Empty: spread evenly.",
+        unit="steps", ge=1, le=1_000_000, group="checks",
+    )  # fmt: skip
+    early_stopping: int = _setting(
+        0, "Early stopping",
+        "Ends training once this many checks in a row have not beaten the best one. 0: never. Takes rows of their own to check on.",
+        unit="checks", ge=0, le=100, group="checks",
+    )  # fmt: skip
+    keep_best: bool = _setting(
+        False,
+        "Keep the best check",
+        "Keeps the model of the best check instead of the last step. Takes rows of their own to check on.",
+        group="checks",
     )
     warmup_ratio: float = _setting(
-        0.1, "Warm-up", "Share of the steps in which the learning rate rises from zero.", ge=0, le=1
+        0.1,
+        "Warm-up",
+        "Share of the steps in which the learning rate rises from zero.",
+        ge=0,
+        le=1,
+        group="steps",
     )
-    lr_scheduler: Literal["linear", "cosine", "constant_with_warmup"] = _setting(
-        "linear", "Learning-rate schedule", "How the learning rate falls after the warm-up."
+    lr_scheduler: Literal[SCHEDULES] = _setting(
+        "linear",
+        "Learning-rate schedule",
+        "How the learning rate falls after the warm-up.",
+        group="steps",
     )
-    weight_decay: float = _setting(0.0, "Weight decay", "Pulls weights towards zero, against overfitting.", ge=0, le=1)
-    max_grad_norm: float = _setting(1.0, "Gradient clipping", "Largest norm of a step's gradient.", gt=0, le=1000)
+    weight_decay: float = _setting(
+        0.0, "Weight decay", "Pulls weights towards zero, against overfitting.", ge=0, le=1, group="steps"
+    )
+    max_grad_norm: float = _setting(
+        1.0, "Gradient clipping", "Largest norm of a step's gradient.", gt=0, le=1000, group="steps"
+    )
     gradient_accumulation_steps: int = _setting(
         1, "Gradient accumulation", "Batches added up before the model moves. In-batch negatives do not grow with it.",
-        unit="batches", ge=1, le=1024,
+        unit="batches", ge=1, le=1024, group="memory",
     )  # fmt: skip
+    gradient_checkpointing: bool = _setting(
+        False,
+        "Gradient checkpointing",
+        "Computes parts of the model twice instead of remembering them: far less memory, about a third more time.",
+        group="memory",
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = _setting(
         "auto",
         "Precision",
         "Number format of the computation. Automatic: bf16 where the GPU or processor has it in hardware, fp32 elsewhere.",
+        group="memory",
     )
     engine: Literal["fast", "stock"] = _setting(
         "fast",
         "Engine",
         "Fast computes no padding and draws cheaper dropout masks where the model allows it; stock is the plain trainer.",
+        group="memory",
+    )
+    freeze_layers: int = _setting(
+        0, "Frozen layers",
+        "The token embeddings and this many of the lowest layers stay as they are: quicker, and forgets less. 0: all train.",
+        unit="layers", ge=0, le=200, group="trained",
+    )  # fmt: skip
+    lora_rank: int = _setting(
+        0, "LoRA rank",
+        "Trains small added matrices of this rank instead of the model itself: little memory, forgets less. 0: the model itself.",
+        ge=0, le=512, group="trained",
+    )  # fmt: skip
+    lora_alpha: int = _setting(
+        16, "LoRA alpha", "Weight of the added matrices; it is divided by the rank.", ge=1, le=1024, group="trained"
+    )
+    lora_dropout: float = _setting(
+        0.05,
+        "LoRA dropout",
+        "Share of the added matrices' inputs that is left out at each step, against overfitting.",
+        ge=0,
+        lt=1,
+        group="trained",
     )
     seed: int = _setting(
-        42, "Seed", "Start of all random choices: the same seed gives the same model.", ge=0, le=2**31 - 1
+        42,
+        "Seed",
+        "Start of all random choices: the same seed gives the same model.",
+        ge=0,
+        le=2**31 - 1,
+        group="rows",
     )
 
     @field_validator("pooling")
@@ -303,11 +406,11 @@ class TrainConfig(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         loss = LOSS[self.loss]
-        if self.batch_size < loss.min_batch_size:
+        if self.batch_size != AUTO and self.batch_size < loss.min_batch_size:
             raise ValueError(
                 f"{loss.label} compares the rows of a batch: the batch size must be at least {loss.min_batch_size}."
             )
-        if loss.by_class and self.batch_size % 2:
+        if loss.by_class and self.batch_size != AUTO and self.batch_size % 2:
             raise ValueError(f"{loss.label} takes texts of a class by twos: the batch size must be even.")
         if reason := modifier_misfit(MODIFIER[self.modifier], loss):
             raise ValueError(reason)
@@ -358,6 +461,11 @@ class TrainConfig(BaseModel):
         """Value of a field that the loss takes: the one given, or the loss's default."""
         value = getattr(self, name)
         return self.loss_parameters[name].default if value is None else value
+
+    @property
+    def chooses(self) -> bool:
+        """Whether looks at rows decide what is kept: those rows must not judge the result as well."""
+        return self.keep_best or self.early_stopping > 0
 
     def loss_arguments(self) -> dict[str, Any]:
         """Arguments of the loss class, the catalogue's defaults filled in."""
@@ -411,11 +519,13 @@ class ConfigField:
     label: str
     help: str
     group: str
-    """``main``, ``loss`` (only some losses take it), ``architecture`` or ``more``."""
+    """One of GROUPS."""
     unit: str
     kind: type
-    """``str``, ``int`` or ``float``."""
+    """``str``, ``int``, ``float`` or ``bool``."""
     optional: bool
+    automatic: bool
+    """A number, or AUTO."""
     default: Any
     choices: tuple[str, ...]
     """Empty: not a choice."""
@@ -430,17 +540,21 @@ def describe(name: str, info: Any) -> ConfigField:
     options = get_args(info.annotation)
     optional = type(None) in options
     extra = info.json_schema_extra
+    automatic = any(get_args(o) == (AUTO,) for o in options)
     choices = extra["common"] or tuple(
         o for option in options for o in (option, *get_args(option)) if isinstance(o, str)
     )
-    kind = str if choices else next((o for o in options if o is not type(None)), info.annotation)
-    limits = {
-        key: getattr(item, key) for item in info.metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)
-    }
+    choices = () if automatic else choices
+    first = next((o for o in options if o is not type(None)), info.annotation)
+    bounds = [*info.metadata]
+    if get_origin(first) is Annotated:
+        first, inner = get_args(first)
+        bounds += inner.metadata
+    kind = str if choices else first
+    limits = {key: getattr(item, key) for item in bounds for key in ("ge", "gt", "le", "lt") if hasattr(item, key)}
     return ConfigField(
-        name, info.title, info.description, extra["group"], extra["unit"], kind, optional, info.default, choices,
-        bool(extra["common"]),
-        limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt")),
+        name, info.title, info.description, extra["group"], extra["unit"], kind, optional, automatic, info.default,
+        choices, bool(extra["common"]), limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt")),
     )  # fmt: skip
 
 

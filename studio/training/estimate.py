@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
@@ -25,15 +26,13 @@ from studio.data.rows import text_columns
 from studio.data.table import Finding
 from studio.training.advice import advise
 from studio.training.bases import Base, Limits, base_of, limits, resolve_base
-from studio.training.config import TrainConfig
+from studio.training.config import AUTO, TrainConfig
 from studio.training.fit import packs
 from studio.training.parts import make_parts, plan_together, trained_rows
-from studio.training.rows import RowPlan, plan_rows
+from studio.training.rows import LIVE_ROWS, RowPlan, most_rows, plan_rows
 from studio.training.suggest import check_fit
 
 SAMPLE_ROWS = 2000
-LIVE_ROWS = 1000
-"""Held-out rows that are looked at while training runs; see training/train.py."""
 
 # Measured on two x86 cores with MiniLM (batch 32) and WordLlama; other programs on them change the time severalfold.
 STARTUP_S = 10.0
@@ -50,6 +49,8 @@ OPTIMIZER_S_PER_M = 1.2e-3
 """Adam, seconds a step and million parameters."""
 STATIC_S_PER_TOKEN = 1.5e-6
 STEP_S = 0.004
+FEW_ROWS = 8
+"""An automatic batch size is not reckoned below it."""
 PROBE_EVERY_S = 20.0
 GPU_GFLOPS = 10_000.0
 """A guess: nothing is measured on a GPU beforehand."""
@@ -89,11 +90,16 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
         ConfigError, ModelError: the config cannot train on this dataset.
     """
     check_fit(info, config, data)
-    rows = plan_rows(data, config)
     base = base_of(config)
     known = limits(base)
+    automatic = config.batch_size == AUTO
+    if automatic:
+        config = config.model_copy(update={"batch_size": _likely_batch(known, data, config)})
+    rows = plan_rows(data, config)
     sizes = (rows.steps, len(rows.train), len(rows.heldout))
     notes = []
+    if automatic:
+        notes.append(f"The batch size is found by trying; {rows.batch_size:,} rows are reckoned with here.")
     if base.needs_download or known.tokenizer is None or known.parameters_m is None:
         notes.append(f"Time and memory are not known: {base.label} has to be downloaded first.")
         return Estimate(
@@ -234,6 +240,23 @@ def _tokenizer(path: Path, mtime_ns: int):
     return tokenizer
 
 
+def _likely_batch(known: Limits, data: pa.Table, config: TrainConfig) -> int:
+    """The batch size that trying will probably end with."""
+    most = most_rows(data, config)
+    if known.tokenizer is None or known.parameters_m is None or known.layers == 0 or _has_gpu():
+        return most
+    free_mb = psutil.virtual_memory().available / 1e6
+    lengths = _lengths_by_column(known.tokenizer, data)
+    limit = config.max_seq_length or known.max_tokens or max(int(column.max()) for column in lengths.values())
+    lengths = {name: np.minimum(column, limit) for name, column in lengths.items()}
+    while most > FEW_ROWS:
+        rows = plan_rows(data, config.model_copy(update={"batch_size": most}))
+        if _memory_mb(known, rows, config, lengths) <= free_mb:
+            break
+        most //= 2
+    return most
+
+
 def _padded(columns: list[np.ndarray], batch_size: int) -> float:
     """Mean length that the texts of a batch are padded to, when ``columns`` are computed together."""
     rows = len(columns[0])
@@ -261,18 +284,19 @@ def _transformer_cost(
     for columns in filter(None, ([first], others)):
         length = float(np.mean(columns)) if fast else _padded(columns, rows.batch_size)
         forward += loss.reads * _forward_flop(known, length * len(columns), length)
-    times = 4 if loss.cached else 3  # backward costs twice the forward; cached computes it twice
+    times = 1 + _backward(known, config)  # forward, backward
+    times += loss.cached + config.gradient_checkpointing  # each computes the forward pass again
     efficiency = EFFICIENCY_FAST[_fast_precision(config)] if fast else EFFICIENCY_TRAIN
     train = times * forward * train_rows / (gflops * 1e9 * efficiency)
     mean = float(np.mean(np.concatenate(list(lengths.values()))))
     encode_row = _forward_flop(known, mean * len(lengths), mean) / (gflops * 1e9 * EFFICIENCY_ENCODE)
     loss_row = forward / (gflops * 1e9 * EFFICIENCY_ENCODE)
-    live = min(len(rows.heldout), LIVE_ROWS)
+    live, checks = min(len(rows.looked_at), LIVE_ROWS), _checks(rows, config)
     document = float(np.mean(others[0] if others else first))
     encode_document = _forward_flop(known, document, document) / (gflops * 1e9 * EFFICIENCY_ENCODE)
-    judging = 2 * searched * encode_document + config.evaluations * min(searched, LIVE_ROWS) * encode_document
-    judging += 2 * len(rows.heldout) * encode_row + (config.evaluations + 1) * live * loss_row
-    judging += config.evaluations * live * encode_row
+    judging = 2 * searched * encode_document + checks * min(searched, LIVE_ROWS) * encode_document
+    judging += 2 * len(rows.heldout) * encode_row + (checks + 1) * live * loss_row
+    judging += (checks + config.chooses) * live * encode_row
     step = (FAST_STEP_S if fast else STEP_S) + OPTIMIZER_S_PER_M * known.parameters_m
     return train + judging + rows.steps * step + _advisers_cost(config, train_rows, rows, mean * len(lengths), gflops)
 
@@ -297,8 +321,8 @@ def _static_cost(
 ) -> float:
     """Seconds of all steps and looks: splitting texts into tokens, and Adam over all vectors at each step."""
     a_row = float(sum(column.mean() for column in lengths.values()))
-    live = min(len(rows.heldout), LIVE_ROWS)
-    looked_at = 2 * (len(rows.heldout) + searched) + (2 * config.evaluations + 1) * live
+    live = min(len(rows.looked_at), LIVE_ROWS)
+    looked_at = 2 * (len(rows.heldout) + searched) + (2 * _checks(rows, config) + 1) * live
     tokens = a_row * (len(rows.train) * config.epochs * 2 + looked_at)
     train_rows = len(rows.train) * config.epochs
     seconds = tokens * STATIC_S_PER_TOKEN + rows.steps * (STEP_S + OPTIMIZER_S_PER_M * known.parameters_m)
@@ -308,7 +332,7 @@ def _static_cost(
 def _memory_mb(known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray]) -> float:
     """Weights, gradients, two moments, and what a batch keeps for the backward pass (34 h + 5 a s values a token)."""
     process = 700.0
-    fixed = known.parameters_m * 4 * 4
+    fixed = known.parameters_m * 4 * (1 + (3 + config.keep_best) * _trained_share(known, config))
     if known.layers == 0:
         return process + fixed
     loss, fast = LOSS[config.loss], _is_fast(config)
@@ -317,8 +341,35 @@ def _memory_mb(known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[
     length = float(np.mean(columns)) if fast else _padded(columns, rows.batch_size)
     heads = max(1, known.hidden_size // 64)
     tokens = portion * len(lengths) * length * loss.reads
-    activations = tokens * known.layers * (17 * known.hidden_size + 2.5 * heads * length) * 4 / 1e6
+    layer = 17 * known.hidden_size + 2.5 * heads * length
+    # With gradient checkpointing one layer's values, and what goes into each of the others.
+    values = layer + known.layers * known.hidden_size if config.gradient_checkpointing else known.layers * layer
+    activations = tokens * values * 4 / 1e6
     return process + fixed + activations
+
+
+def _checks(rows: RowPlan, config: TrainConfig) -> int:
+    """How often rows are looked at while training runs."""
+    return max(1, rows.steps // config.evaluation_steps) if config.evaluation_steps else config.evaluations
+
+
+def _backward(known: Limits, config: TrainConfig) -> float:
+    """Cost of the backward pass over that of the forward pass: once through the layers that have something to train
+    above or in them, and once more for their weights."""
+    share = 1 - config.freeze_layers / known.layers if known.layers else 1.0
+    return share * (1.0 if config.lora_rank else 2.0)
+
+
+def _trained_share(known: Limits, config: TrainConfig) -> float:
+    """Share of the weights that are trained: a layer has some 12 h^2."""
+    layer_m = 12 * known.hidden_size**2 / 1e6
+    if config.lora_rank:  # two thin matrices for each of six linear maps
+        moved = known.layers * 18 * known.hidden_size * config.lora_rank / 1e6
+    elif config.freeze_layers:
+        moved = (known.layers - config.freeze_layers) * layer_m
+    else:
+        return 1.0
+    return min(1.0, moved / known.parameters_m)
 
 
 def _fast_precision(config: TrainConfig) -> str:

@@ -12,11 +12,13 @@ Written by the worker:
     events.jsonl     one object a line, append only; see EVENTS
     log.txt          what the process printed
     base/built/      the model that training starts from, where it was built and not loaded
-    split.json       how many rows train and are held out, and how they were kept apart
+    split.json       which rows train, choose and judge, and how they were kept apart
+    memory.json      what it has learnt about the memory it may use; see studio.training.memory
     taught/          what a teacher model said of the rows, for losses that learn from one
     checkpoints/     checkpoint-<step>/, each with a manifest.json written last
     model/           the tuned model: SentenceTransformer(folder)
     verdict.json     base against tuned
+    script/          the same training as a stand-alone script; see studio.export.script
     outcome.json     written last: how it ended
 
 Written by whoever controls it:
@@ -39,9 +41,10 @@ Every event has ``t`` (seconds since 1970) and ``event``:
 
 phase    phase (one of PHASES)
 download done, total (bytes of the base model that are on this machine)
-plan     steps, train_rows, heldout_rows, device, precision, primary (metric), base (metric -> value or null)
+plan     steps, train_rows, heldout_rows, validation_rows, batch_size, device, precision, engine, primary (metric),
+         base (metric -> value or null: of the rows that are looked at)
 train    step, epoch, loss, learning_rate, grad_norm, rows_per_s, eta_s
-eval     step, loss (held-out; may be null), metrics (metric -> value)
+eval     step, loss (of the rows looked at; may be null), metrics (metric -> value)
 note     message (a sentence for people), severity (info | warning)
 """
 
@@ -58,10 +61,12 @@ class RunFolder:
     log = property(lambda self: self.path / "log.txt")
     split = property(lambda self: self.path / "split.json")
     built = property(lambda self: self.path / "base" / "built")
+    memory = property(lambda self: self.path / "memory.json")
     checkpoints = property(lambda self: self.path / "checkpoints")
     taught = property(lambda self: self.path / "taught")
     model = property(lambda self: self.path / "model")
     verdict = property(lambda self: self.path / "verdict.json")
+    script = property(lambda self: self.path / "script")
     outcome = property(lambda self: self.path / "outcome.json")
     stop = property(lambda self: self.path / "stop.json")
 
@@ -79,6 +84,10 @@ class Outcome:
     error_id: str = ""
     """Finds the whole error in log.txt when it was not one that people can do something about."""
     step: int = 0
+    """The last one that was made."""
+    kept_step: int = 0
+    """The one whose weights the model has; as ``step``, unless the best check is kept."""
+    batch_size: int = 0
     seconds: float = 0.0
     train_rows: int = 0
     heldout_rows: int = 0

@@ -58,7 +58,7 @@ def build_loss(model: SentenceTransformer, config: TrainConfig, teacher_dimensio
         ModelError: the guide cannot be had.
     """
     record = LOSS[config.loss]
-    arguments = _arguments(model, config, teacher_dimension)
+    arguments = loss_arguments(model, config, teacher_dimension)
     kind = getattr(losses, record.cls or record.id)
     try:
         loss = kind(model, **arguments | follow(kind, arguments, model.similarity_fn_name, config))
@@ -72,6 +72,11 @@ def build_loss(model: SentenceTransformer, config: TrainConfig, teacher_dimensio
     loss.float()  # a decoder comes in the number format of its file
     if config.modifier == "none":
         return loss
+    return getattr(losses, f"{config.modifier}Loss")(model, loss, **modifier_arguments(model, config))
+
+
+def modifier_arguments(model: SentenceTransformer, config: TrainConfig) -> dict[str, Any]:
+    """The settings of what is put on top of the loss, in the words of its class. Raises ConfigError: they do not fit."""
     arguments = config.modifier_arguments()
     if MODIFIER[config.modifier].cuts_dimensions:
         dimension = model.get_embedding_dimension()
@@ -81,7 +86,7 @@ def build_loss(model: SentenceTransformer, config: TrainConfig, teacher_dimensio
         arguments["matryoshka_weights"] = list(config.weights) or None
         if arguments["n_dims_per_step"] == "all":
             arguments["n_dims_per_step"] = -1
-    return getattr(losses, f"{config.modifier}Loss")(model, loss, **arguments)
+    return arguments
 
 
 def batch_sampler(config: TrainConfig) -> BatchSamplers:
@@ -123,7 +128,7 @@ def restore_head(loss: nn.Module, model: SentenceTransformer, checkpoint: Path) 
             parameter.data.copy_(saved[name])
 
 
-def _arguments(model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None) -> dict[str, Any]:
+def loss_arguments(model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None) -> dict[str, Any]:
     """The config's settings in the words of the loss class."""
     record = LOSS[config.loss]
     arguments = {**config.loss_arguments(), **record.fixed}

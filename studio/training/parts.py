@@ -16,7 +16,7 @@ from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import class_numbers, text_columns
 from studio.errors import StudioError
 from studio.training.bases import resolve_base
-from studio.training.config import LOSS_FIELDS, TrainConfig, make_config
+from studio.training.config import AUTO, LOSS_FIELDS, TrainConfig, make_config
 from studio.training.fit import loss_misfit, modifier_misfit
 from studio.training.folder import RunFolder
 from studio.training.rows import RowPlan, grouped, plan_rows
@@ -59,10 +59,11 @@ def config_of_part(info: DatasetInfo, config: TrainConfig) -> TrainConfig:
     modifier = "none" if modifier_misfit(MODIFIER[config.modifier], best, base) else config.modifier
     kept = {parameter.id for parameter in MODIFIER[modifier].parameters}
     values = {name: value for name, value in config.model_dump().items() if name not in LOSS_FIELDS or name in kept}
-    size = max(config.batch_size, best.min_batch_size)
-    return make_config(
-        {**values, "loss": best.id, "modifier": modifier, "batch_size": size + size % 2 if best.by_class else size}
-    )
+    size = config.batch_size
+    if size != AUTO:
+        size = max(size, best.min_batch_size)
+        size += size % 2 if best.by_class else 0
+    return make_config({**values, "loss": best.id, "modifier": modifier, "batch_size": size})
 
 
 def check_part(info: DatasetInfo, config: TrainConfig, data: pa.Table | None = None) -> None:
@@ -91,12 +92,13 @@ def make_parts(
     Raises:
         ConfigError: one of them cannot train along.
     """
-    asked, trained = _asked(data, rows.heldout), _texts(data, rows.train)
+    asked, trained = _asked(data, np.concatenate([rows.heldout, rows.validation])), _texts(data, rows.train)
     parts = []
     for number, (info, table) in enumerate(also, 1):
         check_part(info, config, table)
         own = config_of_part(info, config)
-        plan = plan_rows(table, own)
+        # What is kept is chosen on rows of the first dataset.
+        plan = plan_rows(table, own.model_copy(update={"early_stopping": 0, "keep_best": False}))
         known = ~_any_in(table, plan.train, asked, text_columns(table))
         fresh = ~_any_in(table, plan.heldout, trained, text_columns(table)[:1])
         notes = []

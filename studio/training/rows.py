@@ -1,7 +1,7 @@
 """Which rows train, which are held out, and how many steps that makes. No torch."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +10,17 @@ import pyarrow.compute as pc
 from studio.catalog.losses import LOSS
 from studio.data.rows import class_numbers, text_columns
 from studio.data.split import Split, split
-from studio.training.config import TrainConfig
+from studio.errors import ConfigError, DataError
+from studio.training.config import AUTO, TrainConfig
 
+LIVE_ROWS = 1000
+"""Most rows that are looked at while training runs."""
+MOST_ROWS = 256
+"""Largest automatic batch: beyond it a step rarely teaches more."""
+LEAST_STEPS = 20
+"""Steps that an automatic batch size leaves an epoch."""
+START_BATCH_SIZE = 32
+"""Stands for an automatic batch size until the largest that fits is known."""
 TOLD_SHARE = 0.02
 """Share of rows left out of an epoch from which on a person is told."""
 
@@ -25,6 +34,10 @@ class RowPlan:
     """Positions of the rows that train, ascending."""
     heldout: np.ndarray
     """Positions of the rows that judge."""
+    validation: np.ndarray
+    """Positions of the rows that choose when to stop and what to keep; they neither train nor judge. Often none."""
+    looks_shared: str
+    """What the rows that are looked at during training may share with those that train; see Split."""
     batch_size: int
     """The config's, or less where a batch could not be filled with different texts."""
     drop_last: bool
@@ -36,13 +49,54 @@ class RowPlan:
     left_out: int = 0
     """Rows that an epoch leaves out, because their texts stand in more rows than there are batches."""
 
+    @property
+    def looked_at(self) -> np.ndarray:
+        """Positions of the rows that checks during training may look at: those that choose, else those that judge."""
+        return self.validation if len(self.validation) else self.heldout
+
+    @property
+    def split_note(self) -> str:
+        """How rows were kept apart, for the verdict."""
+        if not len(self.validation):
+            return self.split.note
+        return (
+            f"{self.split.note} When to stop and what to keep was chosen on {len(self.validation):,} other rows, "
+            "which neither trained nor judged."
+        )
+
+
+def part_rows(data: pa.Table, config: TrainConfig) -> tuple[Split, np.ndarray, Split | None]:
+    """(split, positions that train, their split into those that train and those that choose, None without a choice).
+
+    Before any are left out for ``max_train_rows``.
+
+    Raises:
+        ConfigError: so few different texts that no rows are left to choose on.
+    """
+    parts = split(data, config.heldout_share, config.seed)
+    train = np.sort(np.asarray(parts.train, dtype=np.int64))
+    if not config.chooses:
+        return parts, train, None
+    # Those that judge stay the same whether or not something is chosen: verdicts can be compared.
+    share = min(len(parts.heldout), LIVE_ROWS) / len(train)
+    try:
+        again = split(data.take(train), min(share, 0.5), config.seed)
+    except DataError:
+        raise ConfigError(
+            "Too few rows: early stopping and keeping the best check need rows that neither train nor judge.",
+            hint="Switch both off, or bring more rows.",
+        ) from None
+    again = replace(again, train=train[np.sort(again.train)], heldout=train[np.sort(again.heldout)])
+    return parts, again.train, again
+
 
 def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
     """Split ``data`` (a dataset's rows) and count the steps, exactly as training will make them."""
-    parts = split(data, config.heldout_share, config.seed)
-    train = drawn(parts.train, config)
+    parts, train, choosing = part_rows(data, config)
+    train = drawn(train, config)
     loss = LOSS[config.loss]
-    batch_size, notes, left_out = config.batch_size, [], 0
+    batch_size, left_out = START_BATCH_SIZE if config.batch_size == AUTO else config.batch_size, 0
+    notes: list[str] = []
     if loss.in_batch_negatives and len(train):
         batch_size, notes, left_out = _fill(data.take(train).select(text_columns(data)[:2]), batch_size)
     if loss.good_batch_size and batch_size < loss.good_batch_size:
@@ -66,6 +120,8 @@ def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
         parts,
         train,
         np.sort(np.asarray(parts.heldout, dtype=np.int64)),
+        np.empty(0, dtype=np.int64) if choosing is None else choosing.heldout,
+        (choosing or parts).shared,
         batch_size,
         drop_last,
         steps_per_epoch,
@@ -91,6 +147,13 @@ def grouped(number: np.ndarray) -> int:
     """
     pairs = np.sort(np.bincount(number) // 2)[::-1] if len(number) else np.zeros(0, dtype=np.int64)
     return 2 * int(np.minimum(pairs, pairs[1]).sum()) if len(pairs) > 1 else 0
+
+
+def most_rows(data: pa.Table, config: TrainConfig) -> int:
+    """The largest batch that an automatic batch size may become: a power of two that leaves an epoch enough steps."""
+    rows = plan_rows(data, config.model_copy(update={"batch_size": MOST_ROWS}))
+    wanted = min(rows.batch_size, len(rows.train) // LEAST_STEPS)
+    return 2 ** int(math.log2(max(wanted, LOSS[config.loss].min_batch_size, 1)))
 
 
 def _fill(rows: pa.Table, batch_size: int) -> tuple[int, list[str], int]:

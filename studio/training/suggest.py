@@ -1,5 +1,6 @@
 """What to start with, and what does not go together. No torch."""
 
+import math
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -7,15 +8,16 @@ import pyarrow as pa
 from studio.catalog.losses import LOSS, LOSSES, MODIFIER, MODIFIERS, Loss, Modifier
 from studio.catalog.models import DEFAULT_LEARNING_RATE, DEFAULT_MODEL
 from studio.catalog.poolings import JOIN
+from studio.catalog.presets import PRESETS, Preset
 from studio.catalog.similarities import LOSS_TAKES, SIMILARITY
 from studio.data.dataset import DatasetInfo
 from studio.data.rows import class_numbers
-from studio.data.split import MAX_HELDOUT, split
+from studio.data.split import MAX_HELDOUT
 from studio.errors import ConfigError
 from studio.training.bases import Base, base_of, limits, own_similarity, resolve_base
-from studio.training.config import FIELD, TrainConfig, make_config
+from studio.training.config import AUTO, FIELD, TrainConfig, make_config
 from studio.training.fit import WITHOUT_TRANSFORMER, default_dims, dims_misfit, loss_misfit, modifier_misfit
-from studio.training.rows import drawn, grouped
+from studio.training.rows import drawn, grouped, part_rows
 
 SUGGESTED_LOSS = {
     "pair": "MultipleNegativesRankingLoss",
@@ -113,6 +115,24 @@ def suggest_config(info: DatasetInfo, base_model: str = DEFAULT_MODEL, data: pa.
     return make_config(config)
 
 
+PRESET_FIELDS = tuple(
+    f for f in FIELD if any(f in {*preset.times, *preset.at_most, *preset.sets} for preset in PRESETS)
+)
+"""Settings that a preset may change."""
+
+
+def apply_preset(config: TrainConfig, preset: Preset, rows: int) -> TrainConfig:
+    """The suggested ``config`` of a dataset of ``rows`` rows as the preset wants it."""
+    values = config.model_dump()
+    for name, factor in preset.times.items():
+        values[name] = min(values[name] * factor, FIELD[name].maximum or math.inf)
+    for name, most in preset.at_most.items():
+        given = rows if name == "max_train_rows" and values[name] is None else values[name]
+        if given > most:
+            values[name] = FIELD[name].kind(most)
+    return make_config({**values, **preset.sets})
+
+
 def suggest_learning_rate(base: Base) -> float:
     """A good start for this base model."""
     known = base.record or base.design
@@ -140,13 +160,14 @@ def check_fit(info: DatasetInfo, config: TrainConfig, data: pa.Table | None = No
     _check_base(config)
     trained = _trained(info.rows, config.heldout_share)
     if data is not None:
-        train = split(data, config.heldout_share, config.seed).train
+        train = part_rows(data, config)[1]
         trained = len(train)
     available = trained
     if config.max_train_rows is not None:
         trained = min(trained, config.max_train_rows)
-    if trained < config.batch_size:
-        what = f"{trained} {'row trains' if trained == 1 else 'rows train'}, but a batch has {config.batch_size}"
+    batch_size = loss.min_batch_size if config.batch_size == AUTO else config.batch_size
+    if trained < batch_size:
+        what = f"{trained} {'row trains' if trained == 1 else 'rows train'}, but a batch has {batch_size}"
         if trained < available:
             hint = f"Choose a batch size of at most {trained}, or train on more rows ({available} can be trained on)."
         else:
@@ -180,6 +201,14 @@ def _check_base(config: TrainConfig) -> None:
         raise ConfigError(
             f"{base.label} has no pooling to choose: it {NO_POOLING[base.kind]}.",
             hint="Leave the pooling at the model's own.",
+        )
+    if base.kind in WITHOUT_TRANSFORMER:
+        _check_static(base, config)
+    layers = limits(base).layers
+    if layers and config.freeze_layers >= layers:
+        raise ConfigError(
+            f"{base.label} has {layers} layers: with {config.freeze_layers} of them frozen nothing would be left to train.",
+            hint=f"Freeze at most {layers - 1}.",
         )
     if base.kind == "words" and "cls" in modes:
         raise ConfigError(f"{base.label} has no first token (CLS).", hint="Choose mean pooling.")
@@ -277,6 +306,20 @@ def _check_similarity(base: Base, config: TrainConfig) -> None:
             f"{loss.label} cannot compute with {SIMILARITY[similarity].label.lower()}, and {whose}.",
             hint="Choose cosine as similarity, or another loss.",
         )
+
+
+def _check_static(base: Base, config: TrainConfig) -> None:
+    """A static model is one table of vectors: what divides a transformer's layers finds none there."""
+    for name, why in (
+        ("lora_rank", "LoRA adds matrices to a transformer's layers"),
+        ("freeze_layers", "freezing leaves a transformer's lowest layers as they are"),
+        ("gradient_checkpointing", "gradient checkpointing computes a transformer's layers twice"),
+    ):
+        if getattr(config, name):
+            off = "off" if FIELD[name].kind is bool else "at 0"
+            raise ConfigError(
+                f"{base.label} is one table of vectors, and {why}.", hint=f"Leave '{FIELD[name].label}' {off}."
+            )
 
 
 def _token_limit(base: Base, data: pa.Table) -> int | None:

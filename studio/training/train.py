@@ -1,5 +1,6 @@
 """One training, from a run's folder to a tuned model."""
 
+import gc
 import hashlib
 import math
 import os
@@ -7,20 +8,17 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 from datasets import Dataset
-from sentence_transformers import (
-    SentenceTransformer,
-    SentenceTransformerTrainer,
-    SentenceTransformerTrainingArguments,
-)
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from torch import nn
-from transformers import PrinterCallback, set_seed
+from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from studio.catalog.losses import LOSS, MODIFIER
 from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
@@ -30,7 +28,9 @@ from studio.evaluation.measure import Measurement, measure
 from studio.evaluation.sentence import Facts
 from studio.evaluation.task import Task, make_task
 from studio.files import read_json, write_json
+from studio.process import is_out_of_memory
 from studio.training.bases import Base, base_of
+from studio.training.best import Best
 from studio.training.callbacks import (
     MOST_TRAIN_EVENTS,
     Cancelled,
@@ -41,25 +41,31 @@ from studio.training.callbacks import (
     Stopping,
     StopWatch,
 )
-from studio.training.checkpoints import ASIDE, newest_whole, step_of
-from studio.training.config import TrainConfig, make_config
+from studio.training.checkpoints import ASIDE, KEEP, newest_whole, step_of
+from studio.training.config import AUTO, TrainConfig, make_config
 from studio.training.engine.fast import fast, fits, has_fast_bf16
-from studio.training.estimate import LIVE_ROWS
 from studio.training.feeding import Epoch, feed
 from studio.training.fetch import download
 from studio.training.fit import packs
 from studio.training.folder import EventWriter, RunFolder
 from studio.training.fresh import build_base
+from studio.training.largest import find_largest
+from studio.training.memory import Memory
 from studio.training.model import build_model, changes_base, load_base
 from studio.training.objective import Heads, batch_sampler, build_loss, companions, restore_head
 from studio.training.parts import Part, load_parts, plan_together, trained_rows
+from studio.training.portions import can_divide, in_portions, portion_of
 from studio.training.prompts import column_prompts
-from studio.training.rows import RowPlan, grouped, plan_rows
+from studio.training.rows import LIVE_ROWS, START_BATCH_SIZE, RowPlan, grouped, most_rows, plan_rows
 from studio.training.suggest import check_fit
 from studio.training.teacher import has_teacher, teach
 from studio.training.together import datasets_of, look_at, losses_of, sampler_of, trained_by
+from studio.training.trainable import can_compute_twice, choose_trainable, compute_twice, merge_adapters
+from studio.training.trainer import Trainer
 
 CHECKPOINT_EVERY_S = 60.0
+DECAY_SHARE = 0.2
+"""Share of the steps in which the schedule 'warm-up, stable, decay' lets the learning rate fall."""
 CHECKPOINT_BYTES = 12
 """Bytes of a checkpoint for each weight: the weight and Adam's two moments, four bytes each."""
 
@@ -87,6 +93,13 @@ class Trained:
     facts: Facts
     step: int
     steps: int
+    kept_step: int
+    """The step whose weights the model has."""
+    chosen: str
+    """Why it ended there and why this step; empty: there was no choice."""
+    engine: str
+    precision: str
+    teacher_dimension: int | None
 
 
 def train(
@@ -94,56 +107,68 @@ def train(
 ) -> Trained:
     """Train as ``folder`` says; continues from its newest whole checkpoint when there is one.
 
+    When memory runs out it goes back to that checkpoint and computes the same batches in smaller portions.
+
     Raises:
         StudioError: what a person can do something about.
         Cancelled: somebody asked the run to stop and keep nothing.
     """
     events.write("phase", phase="loading")
+    note = note_into(events)
     config, info, data = load(folder)
     check_fit(info, config, data)
-    rows = plan_rows(data, config)
-    parts = load_parts(folder, config, data, rows)
-    rows = plan_together(data, config, rows, parts)
+    memory = Memory.load(folder.memory)
+    automatic = config.batch_size == AUTO
+    if automatic:
+        config = config.model_copy(update={"batch_size": memory.batch_size or START_BATCH_SIZE})
+    rows, parts = plan_all(folder, config, data)
     write_split(folder, data, rows)
-    for message in rows.notes:
-        events.write("note", message=message, severity="warning")
-    for part in parts:
-        events.write("note", message=part.words, severity="info")
-    if len({config.loss, *(part.config.loss for part in parts)}) > 1:
-        message = (
-            "Losses are on different scales, and the training loss jumps between them: the held-out curves tell more."
-        )
-        events.write("note", message=message, severity="info")
-
     base_model = ready_base(folder, config, training_texts(data, rows, parts), events, watch)
-    set_seed(config.seed)
-    model = build_model(config, base=base_model)
-    model.model_card_data.train_datasets = [{"name": one.name} for one in (info, *(part.info for part in parts))]
-    live_rows = draw(rows.heldout, config.seed)
-    fingerprint = fingerprint_of(folder)
-    asked = np.concatenate([rows.train, live_rows])
+    infos = [info, *(part.info for part in parts)]
+    model = new_model(config, infos, memory, base_model)
+    live_rows = draw(rows.looked_at, config.seed)
     taught = None
     if has_teacher(config):
-        taught = teach(folder.taught, fingerprint, data.take(asked), config, model.device, watch.look)
-    loss = build_loss(model, config, None if taught is None else taught.shape[-1])
-    losses = losses_of(loss, model, parts)
+        asked = data.take(np.concatenate([rows.train, live_rows]))
+        taught = teach(folder.taught, fingerprint_of(folder), asked, config, model.device, watch.look)
+    work = Work(folder, config, rows, parts, data, taught)
+    if automatic and memory.batch_size is None:
+        memory = find_batch_size(work, model, memory, note, watch)
+        config = config.model_copy(update={"batch_size": memory.batch_size})
+        rows, parts = plan_all(folder, config, data)
+        work = replace(work, config=config, rows=rows, parts=parts)
+        del model
+        free_memory()
+        model = new_model(config, infos, memory, base_model)
+    for message in rows.notes:
+        note(message, "warning")
+    for part in parts:
+        note(part.words, "info")
+    if len({config.loss, *(part.config.loss for part in parts)}) > 1:
+        note(
+            "Losses are on different scales, and the training loss jumps between them: the held-out curves tell more.",
+            "info",
+        )
+    losses = new_losses(work, model, memory)
     learning = trained_by(losses)
-    check_room(folder, learning)
-    engine = choose_engine(config, model, loss)
-    for part in parts if engine == "fast" else ():
-        engine = choose_engine(part.config, model, losses[part.key])
+    check_room(folder, learning, model, config)
+    engine = engine_of(work, model, losses)
     if engine != config.engine and engine != choose_engine(config, model):
-        message = f"{LOSS[config.loss].label} trains with the stock engine here: the fast one cannot serve it."
-        events.write("note", message=message, severity="info")
+        note(f"{LOSS[config.loss].label} trains with the stock engine here: the fast one cannot serve it.", "info")
+    elif engine != config.engine and model.device.type == "cpu" and model.transformers_model is not None:
+        note("The fast engine does not take this model: the stock one trains it.", "info")
     precision = choose_precision(config, model.device, engine)
     corpus = load_corpus(folder.dataset)
     task = make_task(data, info.judged_as, rows.heldout, rows.split.shared, corpus=corpus)
-    live = make_task(data, info.judged_as, live_rows, rows.split.shared, LIVE_ROWS, corpus)
-    if live.rows < task.rows:
+    live = make_task(data, info.judged_as, live_rows, rows.looks_shared, LIVE_ROWS, corpus)
+    if config.chooses:
+        message = f"{len(rows.validation):,} rows choose when to stop and what to keep; they neither train nor judge."
+        note(message, "info")
+    elif live.rows < task.rows:
         message = (
             f"While training runs, {live.rows:,} of the {task.rows:,} held-out rows are looked at; the end takes all."
         )
-        events.write("note", message=message, severity="info")
+        note(message, "info")
     watch.look()
 
     events.write("phase", phase="judging base")
@@ -153,70 +178,93 @@ def train(
     judged = load_base(base_model).eval() if changed else model
     base = measure(judged, task, tick=watch.look)
     others = [judged_part(part, judged, watch) for part in parts]
-    del judged
     judging_s = time.monotonic() - begun
+    live_base = base if live.texts == task.texts else measure(judged, live, tick=watch.look)
+    del judged
     events.write(
         "plan",
         steps=rows.steps,
         train_rows=trained_rows(rows, parts),
         heldout_rows=task.rows,
+        validation_rows=len(rows.validation),
+        batch_size=rows.batch_size,
         device=name_device(model.device),
         precision=precision,
         engine=engine,
         primary=task.primary,
-        base={name: base.metrics.get(name) for name in task.metric_ids},
+        base={name: live_base.metrics.get(name) for name in task.metric_ids},
     )
     watch.look()
 
-    arguments = training_arguments(folder, config, rows, precision, model.device, engine)
     reporter = Events(
-        events, task.metric_ids, looks(rows.steps, config.evaluations), trained_rows(rows, parts), judging_s
+        events,
+        task.metric_ids,
+        looks(rows.steps, config.evaluations, config.evaluation_steps),
+        trained_rows(rows, parts),
+        judging_s,
     )
-    epoch = Epoch()
-    first = feed(data, rows.train, config, taught if taught is None else taught[: len(rows.train)], epoch)
-    train_dataset = datasets_of(first, parts, epoch)
-    arguments.batch_sampler = sampler_of(config, parts, train_dataset)
-    columns = {name: None for one in (train_dataset.values() if parts else [first]) for name in one.column_names}
-    arguments.prompts = column_prompts(model, columns) or None
-    trainer = SentenceTransformerTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=train_dataset,
-        loss=losses,
-        evaluator=LiveEvaluator(live, base if live.texts == task.texts and not changed else None),
-        callbacks=[
-            reporter,
-            Stopping(watch),
-            epoch,
-            Heads(learning, model),
-            Checkpoints(folder.checkpoints, fingerprint, checkpoint_every_s, note_into(events)),
-        ],
-    )
-    heldout = loss_rows(data, live_rows, config, taught if taught is None else taught[len(rows.train) :])
-    look_at(trainer, heldout, parts)
-    trainer.remove_callback(PrinterCallback)
-    checkpoint = find_checkpoint(folder, fingerprint, events)
-
+    fingerprint = fingerprint_of(folder, memory.batch_size if automatic else None)
+    eval_rows = loss_rows(data, live_rows, config, None if taught is None else taught[len(rows.train) :])
     events.write("phase", phase="training")
-    if checkpoint is not None:
-        restore_head(learning, model, checkpoint)
-    with fast(model, precision == "bf16", companions(learning)) if engine == "fast" else nullcontext():
-        if checkpoint is None and config.evaluations > 0:
-            trainer.evaluate()
-        watch.look()
-        if watch.keep and checkpoint is None:
-            raise Cancelled("Stopped before the first step: there was nothing to keep.")
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    while True:
+        best = Best(task.primary, config.early_stopping, config.keep_best) if config.chooses else None
+        trainer = make_trainer(
+            work, model, losses, engine, precision,
+            evaluator=LiveEvaluator(live, None if changed else live_base),
+            callbacks=[
+                reporter,
+                *([best] if best else []),
+                Stopping(watch),
+                Heads(learning, model),
+                Checkpoints(
+                    folder.checkpoints, fingerprint, checkpoint_every_s, note, best.save if best else lambda into: None
+                ),
+            ],
+        )  # fmt: skip
+        look_at(trainer, eval_rows, parts)
+        checkpoint = find_checkpoint(folder, fingerprint, events)
+        if checkpoint is not None:
+            restore_head(learning, model, checkpoint)
+        if best and checkpoint:
+            best.load(checkpoint)
+        try:
+            with fast(model, precision == "bf16", companions(learning)) if engine == "fast" else nullcontext():
+                if checkpoint is None and (config.evaluations > 0 or config.evaluation_steps):
+                    trainer.evaluate()
+                watch.look()
+                if watch.keep and checkpoint is None:
+                    raise Cancelled("Stopped before the first step: there was nothing to keep.")
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            break
+        except Exception as error:
+            smaller = less_memory(trainer, rows, memory) if is_out_of_memory(error) else None
+            if smaller is None:
+                raise
+        memory, words = smaller
+        memory.save(folder.memory)
+        note(words, "warning")
+        del trainer, model, losses, learning
+        free_memory()
+        model = new_model(config, infos, memory, base_model)
+        losses = new_losses(work, model, memory)
+        learning = trained_by(losses)
+    step = trainer.state.global_step
+    kept = best.apply(model, step) if best else step
+    merge_adapters(model)
     if not all(torch.isfinite(p).all() for p in model.parameters()):
         raise ConfigError(
             "The weights stopped being numbers in the last steps: the model is lost.",
             hint=f"The learning rate of {config.learning_rate:g} is too high for this model; try a tenth of it.",
         )
     shutil.rmtree(folder.checkpoints / ASIDE, ignore_errors=True)
+    chosen = best.words(step) if best else ""
+    if chosen:
+        note(chosen, "info")
     facts = Facts(config.loss, config.learning_rate, rows.batch_size, trained_rows(rows, parts), tuple(reporter.losses))
     return Trained(
-        config, info, model.eval(), task, base, rows, tuple(others), facts, trainer.state.global_step, rows.steps
-    )
+        config, info, model.eval(), task, base, rows, tuple(others), facts, step, rows.steps, kept, chosen, engine, precision,
+        None if taught is None else taught.shape[-1],
+    )  # fmt: skip
 
 
 def judged_part(part: Part, model: SentenceTransformer, watch: StopWatch) -> JudgedPart:
@@ -258,6 +306,145 @@ def get_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def plan_all(folder: RunFolder, config: TrainConfig, data: pa.Table) -> tuple[RowPlan, tuple[Part, ...]]:
+    """The plan of the first dataset, with the steps that all make together, and the further datasets."""
+    rows = plan_rows(data, config)
+    parts = load_parts(folder, config, data, rows)
+    return plan_together(data, config, rows, parts), parts
+
+
+def new_model(
+    config: TrainConfig, infos: Sequence[DatasetInfo], memory: Memory, base: Base | None = None
+) -> SentenceTransformer:
+    """The model as training starts from it; the same seed makes the same one. ``infos``: of the datasets that train."""
+    set_seed(config.seed)
+    model = build_model(config, base=base)
+    model.model_card_data.train_datasets = [{"name": info.name} for info in infos]
+    choose_trainable(model, config)
+    if config.gradient_checkpointing or memory.checkpointing:
+        compute_twice(model)
+    return model
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is trained on, and how."""
+
+    folder: RunFolder
+    config: TrainConfig
+    rows: RowPlan
+    parts: tuple[Part, ...]
+    """Further datasets that train along."""
+    data: pa.Table
+    taught: np.ndarray | None
+    """What the teacher says of the rows that train, and then of those that are looked at."""
+
+
+def new_losses(work: Work, model: SentenceTransformer, memory: Memory) -> nn.Module | dict[str, nn.Module]:
+    """The losses as training starts from them, in portions where memory has run out before."""
+    set_seed(work.config.seed)  # a loss may have weights of its own to start with
+    first = build_loss(model, work.config, None if work.taught is None else work.taught.shape[-1])
+    losses = losses_of(first, model, work.parts)
+    if memory.halvings and all(map(can_divide, each(losses))):
+        portion = memory.portion(largest_portion(losses, work.rows.batch_size))
+        if isinstance(losses, dict):
+            return {key: in_portions(loss, portion) for key, loss in losses.items()}
+        return in_portions(losses, portion)
+    if memory.halvings and can_compute_twice(model):
+        compute_twice(model)
+    return losses
+
+
+def each(losses: nn.Module | dict[str, nn.Module]) -> list[nn.Module]:
+    """The losses of the datasets."""
+    return list(losses.values()) if isinstance(losses, dict) else [losses]
+
+
+def largest_portion(losses: nn.Module | dict[str, nn.Module], batch_size: int) -> int:
+    """Rows that are embedded at a time."""
+    return max(portion_of(loss, batch_size) for loss in each(losses))
+
+
+def engine_of(work: Work, model: SentenceTransformer, losses: nn.Module | dict[str, nn.Module]) -> str:
+    """The engine that serves the model and all losses."""
+    configs = [work.config, *(part.config for part in work.parts)]
+    found = {choose_engine(config, model, loss) for config, loss in zip(configs, each(losses), strict=True)}
+    return "fast" if found == {"fast"} else "stock"
+
+
+def make_trainer(
+    work: Work,
+    model: SentenceTransformer,
+    losses: nn.Module | dict[str, nn.Module],
+    engine: str,
+    precision: str,
+    callbacks: Sequence[TrainerCallback] = (),
+    **more: Any,
+) -> Trainer:
+    """The Trainer of the rows that train. ``more``: what it takes besides."""
+    epoch, taught = Epoch(), None if work.taught is None else work.taught[: len(work.rows.train)]
+    first = feed(work.data, work.rows.train, work.config, taught, epoch)
+    train_dataset = datasets_of(first, work.parts, epoch)
+    arguments = training_arguments(work.folder, work.config, work.rows, precision, model.device, engine)
+    arguments.batch_sampler = sampler_of(work.config, work.parts, train_dataset)
+    columns = {name: None for one in (train_dataset.values() if work.parts else [first]) for name in one.column_names}
+    arguments.prompts = column_prompts(model, columns) or None
+    trainer = Trainer(
+        model=model, args=arguments, train_dataset=train_dataset, loss=losses, callbacks=[epoch, *callbacks], **more
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def find_batch_size(
+    work: Work, model: SentenceTransformer, memory: Memory, note: Callable[[str, str], None], watch: StopWatch
+) -> Memory:
+    """``memory`` with the largest batch that fits, tried on the longest rows; found once, then remembered.
+
+    Tried with the first dataset, which the run is about.
+    """
+    config, folder = work.config, work.folder
+    most = most_rows(work.data, config)
+    rows = plan_rows(work.data, config.model_copy(update={"batch_size": most}))
+    work = replace(work, rows=rows, parts=())
+    loss = new_losses(work, model, memory)
+    engine = engine_of(work, model, loss)
+    precision = choose_precision(config, model.device, engine)
+    trainer = make_trainer(work, model, loss, engine, precision)
+    with fast(model, precision == "bf16", companions(loss)) if engine == "fast" else nullcontext():
+        found = find_largest(trainer, most, LOSS[config.loss].min_batch_size, memory, folder.memory, watch.look)
+    note(found.words, "info")
+    memory = replace(memory, batch_size=found.batch_size, trying=None)
+    memory.save(folder.memory)
+    return memory
+
+
+def less_memory(trainer: Trainer, rows: RowPlan, memory: Memory) -> tuple[Memory, str] | None:
+    """How to go on after memory ran out, and what to say of it; None: in no other way."""
+    divided = all(map(can_divide, each(trainer.loss)))
+    portion = largest_portion(trainer.loss, rows.batch_size) if divided else 1
+    layers = can_compute_twice(trainer.model) and not trainer.model.transformers_model.is_activation_checkpointing
+    smaller = memory.smaller(portion, layers)
+    if smaller is None:
+        return None
+    how = (
+        f"batches are computed in portions of {portion // 2:,} rows"
+        if smaller.halvings > memory.halvings
+        else "each layer is computed twice instead of being remembered"
+    )
+    return smaller, (
+        f"Memory ran out. From here on {how}: slower, but a step still learns from {rows.batch_size:,} rows at once "
+        "and comes to the same."
+    )
+
+
+def free_memory() -> None:
+    """Give back what is not used any more."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def load(folder: RunFolder) -> tuple[TrainConfig, DatasetInfo, pa.Table]:
     """Config and dataset of a run."""
     values = read_json(folder.config)
@@ -269,31 +456,14 @@ def load(folder: RunFolder) -> tuple[TrainConfig, DatasetInfo, pa.Table]:
 def training_arguments(
     folder: RunFolder, config: TrainConfig, rows: RowPlan, precision: str, device: torch.device, engine: str
 ) -> SentenceTransformerTrainingArguments:
-    """The config in the Trainer's words."""
-    # The fast engine sets bf16 up itself: for the transformer alone, so that the loss is computed in fp32.
+    """The config in the Trainer's words, with what the studio wants of it besides."""
     return SentenceTransformerTrainingArguments(
+        **argument_values(config, rows, precision, device, engine),
         output_dir=str(folder.checkpoints / ASIDE),
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=rows.batch_size,
         # A batch by class is even; the sampler fills it as far as there are rows.
         per_device_eval_batch_size=rows.batch_size
         if LOSS[config.loss].by_class
-        else min(rows.batch_size, len(rows.heldout)),
-        gradient_accumulation_steps=config.gradient_accumulation_steps,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.lr_scheduler,
-        warmup_steps=math.ceil(config.warmup_ratio * rows.steps),
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        bf16=precision == "bf16" and engine == "stock",
-        fp16=precision == "fp16",
-        seed=config.seed,
-        data_seed=config.seed,
-        batch_sampler=batch_sampler(config),
-        multi_dataset_batch_sampler=config.dataset_turns,
-        dataloader_drop_last=rows.drop_last,
-        dataloader_pin_memory=device.type == "cuda",
-        use_cpu=device.type == "cpu",
+        else min(rows.batch_size, len(rows.looked_at)),
         eval_strategy="no",  # the callbacks ask for looks and checkpoints
         save_strategy="no",
         logging_strategy="steps",
@@ -305,8 +475,46 @@ def training_arguments(
     )
 
 
-def looks(steps: int, evaluations: int) -> frozenset[int]:
-    """Steps after which the held-out rows are looked at: evenly spread, the last one always."""
+def argument_values(
+    config: TrainConfig, rows: RowPlan, precision: str, device: torch.device, engine: str
+) -> dict[str, Any]:
+    """What the training itself depends on, in the Trainer's words."""
+    # The fast engine sets bf16 up itself: for the transformer alone, so that the loss is computed in fp32.
+    return {
+        "num_train_epochs": config.epochs,
+        "per_device_train_batch_size": rows.batch_size,
+        "gradient_accumulation_steps": config.gradient_accumulation_steps,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": config.lr_scheduler,
+        "lr_scheduler_kwargs": schedule_shape(config, rows.steps),
+        "warmup_steps": math.ceil(config.warmup_ratio * rows.steps),
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "bf16": precision == "bf16" and engine == "stock",
+        "fp16": precision == "fp16",
+        "seed": config.seed,
+        "data_seed": config.seed,
+        "batch_sampler": batch_sampler(config),
+        "multi_dataset_batch_sampler": config.dataset_turns,
+        "dataloader_drop_last": rows.drop_last,
+        "dataloader_pin_memory": device.type == "cuda",
+        "use_cpu": device.type == "cpu",
+    }
+
+
+def schedule_shape(config: TrainConfig, steps: int) -> dict[str, float]:
+    """What a schedule needs to know besides the warm-up."""
+    return {
+        "cosine_with_restarts": {"num_cycles": max(2, round(config.epochs))},
+        "polynomial": {"power": 2.0},
+        "warmup_stable_decay": {"num_decay_steps": math.ceil(DECAY_SHARE * steps)},
+    }.get(config.lr_scheduler, {})
+
+
+def looks(steps: int, evaluations: int, every: int | None = None) -> frozenset[int]:
+    """Steps after which rows are looked at: each ``every``, else ``evaluations`` evenly spread; the last one always."""
+    if every is not None:
+        return frozenset(range(every, steps, every)) | {steps}
     return frozenset(max(1, round(steps * i / evaluations)) for i in range(1, evaluations + 1)) | {steps}
 
 
@@ -360,23 +568,27 @@ def loss_rows(
 
 
 def write_split(folder: RunFolder, data: pa.Table, rows: RowPlan) -> None:
-    """split.json: the row numbers (as a spreadsheet counts) of the rows that train and that are held out."""
+    """split.json: the row numbers (as a spreadsheet counts) of the rows that train, choose and judge."""
     numbers = data["row"].to_numpy()
     write_json(
         folder.split,
         {
             "train": numbers[rows.train].tolist(),
+            "validation": numbers[rows.validation].tolist(),
             "heldout": numbers[rows.heldout].tolist(),
-            "note": rows.split.note,
+            "note": rows.split_note,
             "shared": rows.split.shared,
         },
     )
 
 
-def check_room(folder: RunFolder, loss: nn.Module) -> None:
-    """Raises HostError when the disk has no room for two checkpoints and the model. ``loss`` holds the model."""
-    weights = sum(p.numel() for p in loss.parameters() if p.requires_grad)
-    needed = weights * (2 * CHECKPOINT_BYTES + 4)
+def check_room(folder: RunFolder, loss: nn.Module, model: SentenceTransformer, config: TrainConfig) -> None:
+    """Raises HostError when the disk has no room for the checkpoints that are kept, the one that is being written, and
+    the model. ``loss`` holds the model."""
+    weights = sum(p.numel() for p in model.parameters())
+    moved = sum(p.numel() for p in loss.parameters() if p.requires_grad)
+    there = min(KEEP, len(list(folder.checkpoints.glob("checkpoint-*"))))
+    needed = moved * (CHECKPOINT_BYTES + 4 * config.keep_best) * (KEEP + 1 - there) + weights * 4
     free = shutil.disk_usage(folder.path).free
     if free < needed:
         raise HostError(
@@ -385,10 +597,11 @@ def check_room(folder: RunFolder, loss: nn.Module) -> None:
         )
 
 
-def fingerprint_of(folder: RunFolder) -> str:
-    """Names the config and data that a checkpoint belongs to."""
+def fingerprint_of(folder: RunFolder, batch_size: int | None = None) -> str:
+    """Names the config and data that a checkpoint belongs to. ``batch_size``: the one that was found by trying."""
     parts = [folder.config.read_bytes(), folder.split.read_bytes(), (folder.dataset / "dataset.json").read_bytes()]
-    parts += [path.read_bytes() for path in sorted(folder.datasets.glob("*/dataset.json"))]
+    if batch_size is not None:
+        parts.append(str(batch_size).encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 

@@ -7,8 +7,9 @@ from studio.catalog.losses import LOSS, MODIFIER
 from studio.catalog.metrics import METRIC
 from studio.catalog.poolings import POOLING
 from studio.evaluation.result import Verdict
-from studio.training.config import FIELDS, LOSS_FIELDS, TrainConfig
+from studio.training.config import AUTO, FIELDS, LOSS_FIELDS, TrainConfig
 from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
+from studio.training.folder import RunFolder
 
 STATES = {
     "queued": "Queued",
@@ -57,6 +58,7 @@ def run_detail(record: Any, verdict: Verdict | None) -> dict[str, Any]:
         "settings": settings_in_words(config, record.base_label),
         "verdict": None if verdict is None else verdict_words(verdict),
         "downloadable": record.state == "succeeded",
+        "has_script": record.state == "succeeded" and (RunFolder(record.folder).script / "script.py").is_file(),
         "metrics": {m.id: {"label": m.label, "help": m.help} for m in METRIC.values()},
     }
 
@@ -80,14 +82,24 @@ def settings_in_words(config: TrainConfig, base_label: str) -> list[list[str]]:
                 "pooling": lambda v: POOLING[v].label if v in POOLING else v,
                 "loss": lambda v: LOSS[v].label,
                 "modifier": lambda v: MODIFIER[v].label,
-            }.get(field.id, lambda v: f"{v:g}" if isinstance(v, float) else str(v))(value)
+            }.get(field.id, in_words)(value)
             if value is not None
             else "automatic"
             if field.id in LOSS_FIELDS
             else "not set"
         )
-        words.append([field.label, f"{shown} {field.unit}".strip() if value is not None else shown])
+        plain = value is None or value == AUTO
+        words.append([field.label, shown if plain else f"{shown} {field.unit}".strip()])
     return words
+
+
+def in_words(value: Any) -> str:
+    """A setting's value for people."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value == AUTO:
+        return "automatic"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def verdict_words(verdict: Verdict) -> dict[str, Any]:

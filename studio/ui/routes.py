@@ -23,6 +23,7 @@ from studio.catalog.recipes import PAIR_FIELDS
 from studio.data.export import write_csv
 from studio.data.pairs import PairConfig
 from studio.errors import AccessError, NotFound, StudioError
+from studio.training.settings_file import to_yaml
 from studio.ui.datainputs import dialect_of
 from studio.ui.dataview import roles_asked
 from studio.ui.handlers import owner_of, report_bug
@@ -100,6 +101,20 @@ def add_routes(app: FastAPI, studio: Any) -> None:
         body = json.dumps(record.config.model_dump(), indent=1)
         disposition = f'attachment; filename="{file_name(record.name)}.config.json"'
         return Response(body, media_type="application/json", headers={"content-disposition": disposition})
+
+    @app.get("/download/runs/{run_id}/config.yaml")
+    def download_settings(run_id: str, request: Request) -> Response:
+        record = studio.runs.get(owner_of(request), run_id)
+        disposition = f'attachment; filename="{file_name(record.name)}.yaml"'
+        body = to_yaml(record.config, record.name)
+        return Response(body, media_type="application/yaml", headers={"content-disposition": disposition})
+
+    @app.get("/download/runs/{run_id}/script.zip")
+    def download_script(run_id: str, request: Request) -> FileResponse:
+        owner = owner_of(request)
+        record = studio.runs.get(owner, run_id)
+        archive = studio.exports.script(owner, run_id)
+        return FileResponse(archive, media_type="application/zip", filename=f"{file_name(record.name)}-script.zip")
 
     @app.get("/download/uploads/{upload_id}/left-out.csv")
     def download_left_out(upload_id: str, request: Request) -> FileResponse:

@@ -231,7 +231,7 @@ def test_a_run_that_the_machine_s_restart_cut_off_is_queued_again_and_it_costs_n
     assert "The machine was restarted" in second.runs.feed("ada", run.id)["notes"][0]["message"]
 
 
-def test_running_out_of_memory_is_said_and_not_tried_again_unchanged(make_studio, tmp_path):
+def test_running_out_of_memory_is_tried_once_more_in_smaller_portions_and_then_said(make_studio, tmp_path):
     class OutOfMemory(StandIn):
         """As after a kill that the kernel owns up to; a memory limit cannot be set everywhere tests run."""
 
@@ -243,9 +243,13 @@ def test_running_out_of_memory_is_said_and_not_tried_again_unchanged(make_studio
     studio = make_studio(OutOfMemory())
     run = studio.runs.create("ada", make_dataset(studio, tmp_path).id, config(), "crash")
     done = wait_until_over(studio, run)
-    assert (done.state, done.attempt) == ("failed", 1)
+    assert (done.state, done.attempt) == ("failed", 2)
     assert "out of memory" in done.message
     assert "smaller batch" in done.hint
+    assert read_json(run.folder / "memory.json")["halvings"] == 2
+    notes = [note["message"] for note in studio.runs.feed("ada", run.id)["notes"]]
+    assert len(notes) == 1
+    assert "smaller portions" in notes[0]
 
 
 def test_a_second_server_is_refused_and_told_who_has_the_workspace(serve, make_studio):

@@ -3,20 +3,22 @@
 import numpy as np
 import pytest
 import torch
+from transformers import get_scheduler
 
 from studio.errors import ConfigError
 from studio.training.bases import base_of
-from studio.training.config import FIELDS, make_config
+from studio.training.config import FIELD, FIELDS, make_config
 from studio.training.engine.fast import has_fast_bf16
 from studio.training.feeding import feed
 from studio.training.folder import RunFolder
 from studio.training.fresh import build_base
+from studio.training.memory import Memory
 from studio.training.model import build_model
 from studio.training.objective import DISTANCES, batch_sampler, build_loss
 from studio.training.prompts import column_prompts
 from studio.training.rows import plan_rows
 from studio.training.teacher import ask
-from studio.training.train import choose_engine, choose_precision, looks, training_arguments
+from studio.training.train import choose_engine, choose_precision, looks, new_model, training_arguments
 
 pytestmark = pytest.mark.model
 CPU = torch.device("cpu")
@@ -25,7 +27,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def seen(dataset, tiny_model, small_bert, tmp_path):
     """seen(part, **settings): what a config with these settings makes of one part of a training."""
-    _, data = dataset("pair", 200)
+    info, data = dataset("pair", 200)
 
     def look(part: str, **settings):
         config = make_config({"base_model": str(tiny_model), "batch_size": 8, **settings})
@@ -37,6 +39,8 @@ def seen(dataset, tiny_model, small_bert, tmp_path):
                 folder = tmp_path / str(len(list(tmp_path.iterdir())))
                 base = build_base(base, config, data["anchor"].to_pylist(), folder, CPU)
             return build_model(config, base=base)
+        if part == "trainable":
+            return new_model(config, [info], Memory())
         if part == "loss":
             return build_loss(
                 build_model(make_config({"base_model": str(small_bert()), "similarity": config.similarity})), config
@@ -270,6 +274,81 @@ def evaluations(seen):
     assert (len(looks(100, 20)), len(looks(100, 5)), len(looks(100, 0)), len(looks(3, 20))) == (20, 5, 1, 3)
 
 
+def evaluation_steps(seen):
+    assert sorted(looks(100, 5, 30)) == [30, 60, 90, 100]
+    assert sorted(looks(20, 5, 30)) == [20]
+
+
+def chooses(setting, value):
+    def check(seen):
+        chosen, plain = seen("rows", **{setting: value}), seen("rows")
+        assert len(chosen.validation) >= 15
+        assert len(plain.validation) == 0
+        assert chosen.heldout.tolist() == plain.heldout.tolist()
+        assert not set(chosen.validation) & (set(chosen.train) | set(chosen.heldout))
+        assert chosen.looked_at.tolist() == chosen.validation.tolist()
+        # What they do during training is in test_best.py.
+
+    return check
+
+
+def lr_scheduler(seen):
+    argument("lr_scheduler_type", "lr_scheduler", "cosine")(seen)
+    curves = {name: rates(seen("arguments", lr_scheduler=name)) for name in FIELD["lr_scheduler"].choices}
+    assert len(set(curves.values())) == len(curves)
+    for rising in curves.values():
+        assert rising[0] < rising[1]
+
+
+def rates(arguments) -> tuple[float, ...]:
+    """The learning rate in the course of 40 steps, 4 of them warm-up."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    shape = {**arguments.lr_scheduler_kwargs} | (
+        {"num_decay_steps": 8} if "num_decay_steps" in arguments.lr_scheduler_kwargs else {}
+    )
+    schedule = get_scheduler(arguments.lr_scheduler_type, optimizer, 4, 40, shape)
+    found = []
+    for _ in range(40):
+        optimizer.step()
+        found.append(round(schedule.get_last_lr()[0], 4))
+        schedule.step()
+    return tuple(found)
+
+
+def gradient_checkpointing(seen):
+    assert seen("trainable", gradient_checkpointing=True).transformers_model.is_activation_checkpointing
+    assert not seen("trainable").transformers_model.is_activation_checkpointing
+
+
+def freeze_layers(seen):
+    free = [n for n, p in seen("trainable", freeze_layers=1).named_parameters() if p.requires_grad]
+    assert not any(".embeddings." in name or ".layer.0." in name for name in free)
+    assert any(".layer.1." in name for name in free)
+    assert all(p.requires_grad for p in seen("trainable").parameters())
+
+
+def adapters(model) -> list:
+    return [module for module in model.modules() if hasattr(module, "lora_A") and "default" in module.lora_A]
+
+
+def lora_rank(seen):
+    model = seen("trainable", lora_rank=3)
+    assert {module.lora_A["default"].out_features for module in adapters(model)} == {3}
+    assert all("lora" in name for name, p in model.named_parameters() if p.requires_grad)
+    assert not adapters(seen("trainable"))
+
+
+def lora_alpha(seen):
+    scales = [adapters(seen("trainable", lora_rank=4, lora_alpha=a))[0].scaling["default"] for a in (4, 8)]
+    assert scales == [1, 2]
+
+
+def lora_dropout(seen):
+    made = [adapters(seen("trainable", lora_rank=4, lora_dropout=p))[0].lora_dropout["default"] for p in (0.3, 0)]
+    assert made[0].p == 0.3
+    assert isinstance(made[1], torch.nn.Identity)
+
+
 def warmup_ratio(seen):
     steps = seen("rows").steps
     assert seen("arguments", warmup_ratio=0.5).warmup_steps == pytest.approx(steps / 2, abs=1)
@@ -349,11 +428,19 @@ EFFECTS = {
     "heldout_share": heldout_share,
     "max_train_rows": max_train_rows,
     "evaluations": evaluations,
+    "evaluation_steps": evaluation_steps,
+    "early_stopping": chooses("early_stopping", 2),
+    "keep_best": chooses("keep_best", True),
     "warmup_ratio": warmup_ratio,
-    "lr_scheduler": argument("lr_scheduler_type", "lr_scheduler", "cosine"),
+    "lr_scheduler": lr_scheduler,
     "weight_decay": argument("weight_decay", "weight_decay", 0.2),
     "max_grad_norm": argument("max_grad_norm", "max_grad_norm", 0.5),
     "gradient_accumulation_steps": argument("gradient_accumulation_steps", "gradient_accumulation_steps", 4),
+    "gradient_checkpointing": gradient_checkpointing,
+    "freeze_layers": freeze_layers,
+    "lora_rank": lora_rank,
+    "lora_alpha": lora_alpha,
+    "lora_dropout": lora_dropout,
     "precision": precision,
     "engine": engine,
     "seed": seed,

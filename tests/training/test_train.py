@@ -121,7 +121,7 @@ def test_a_lost_model_is_explained_and_not_kept(run_folder, tiny_model):
     model = build_model(make(folder))
     with torch.no_grad():
         next(model.parameters()).fill_(float("nan"))
-    original, train_module.build_model = train_module.build_model, lambda config: model
+    original, train_module.build_model = train_module.build_model, lambda config, base=None: model
     try:
         with pytest.raises(ConfigError, match="stopped being a number at step 1") as caught:
             run(folder)

@@ -21,6 +21,8 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
   const remove = button("Delete", "plain", askDelete);
   const search = button("Try it in search", "primary", tryInSearch);
   const download = h("a", { class: "button plain", href: `/download/runs/${encodeURIComponent(run.id)}.zip`, download: true }, "Download model (zip)");
+  const script = h("a", { href: `/download/runs/${encodeURIComponent(run.id)}/script.zip`, download: true, id: "run-script",
+    title: "The same training as a Python script that needs only sentence-transformers, with its rows" }, "Python script with its rows (zip)");
   stop.id = "run-stop"; keep.id = "run-stop-keep"; resume.id = "run-resume"; remove.id = "run-delete";
   search.id = "run-search"; download.id = "run-download";
   const actions = h("div", { class: "run-actions" }, keep, stop, resume, remove);
@@ -58,7 +60,8 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
   const logBox = h("details", { id: "run-log", ontoggle: () => showLog() }, h("summary", {}, "Log"), log);
   const settings = h("details", { id: "run-config" }, h("summary", {}, "Settings"),
     h("dl", { class: "settings" }, ...run.settings.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value)))),
-    h("p", {}, h("a", { href: `/download/runs/${encodeURIComponent(run.id)}/config.json`, download: true }, "Download as config.json")));
+    h("p", { class: "downloads" }, "Download: ", h("a", { href: `/download/runs/${encodeURIComponent(run.id)}/config.yaml`, download: true, id: "run-yaml" }, "settings (YAML)"),
+      h("a", { href: `/download/runs/${encodeURIComponent(run.id)}/config.json`, download: true }, "settings (JSON)"), script));
 
   place.replaceChildren(
     h("div", { class: "run-head" }, h("div", {}, h("div", { class: "run-title" }, title, state), about), actions),
@@ -82,6 +85,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     keep.hidden = !(run.state === "running" && run.phase === "training" && run.step > 0);
     resume.hidden = !run.resumable;
     remove.hidden = !over;
+    script.hidden = !run.has_script;
     bar.hidden = over;
     showEnd();
   }
