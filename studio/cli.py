@@ -1,4 +1,4 @@
-"""The studio without a browser: ``sentence-studio serve | check | fix | negatives | suspects | pairs | train | search``.
+"""The studio without a browser: ``sentence-studio serve | check | fix | negatives | suspects | pairs | train | script | search``.
 
 Exit status: 0 when it worked, 2 for something a person can mend, 1 for a bug, 130 after Ctrl-C. What was asked for goes
 to standard output, progress and errors to standard error. torch is imported by ``negatives``, ``suspects``, ``search``
@@ -25,11 +25,13 @@ from studio import __version__, cli_accounts
 from studio.catalog.findings import FIX_KIND
 from studio.catalog.losses import LOSSES
 from studio.catalog.models import DEFAULT_MODEL
+from studio.catalog.presets import DEFAULT_PRESET, PRESET
 from studio.catalog.recipes import PAIR_FIELD, RECIPE
 from studio.errors import ConfigError, DataError, RunError, StudioError
 from studio.making.mining import MINING_FIELDS, make_mining
-from studio.training.config import FIELDS, ConfigField
+from studio.training.config import AUTO, FIELDS, ConfigField
 from studio.training.folder import RunFolder
+from studio.training.settings_file import read_settings_file
 
 if TYPE_CHECKING:
     from studio.data.table import Roles, Table
@@ -277,7 +279,7 @@ def _with_settings(fields: tuple[ConfigField, ...]) -> Callable[[Callable[..., N
             field.id,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[field.kind | None, _option(field)],
+            annotation=Annotated[(str if field.automatic else field.kind) | None, _option(field)],
         )
         for field in fields
     ]
@@ -294,6 +296,10 @@ def _option(field: ConfigField) -> Any:
     names = ["--" + field.id.replace("_", "-")]
     if field.id == "base_model":
         names.insert(0, "--base")
+    if field.kind is bool:
+        return typer.Option(f"{names[0]}/--no-{names[0].removeprefix('--')}", help=field.help, show_default=False)
+    if field.automatic:
+        return typer.Option(*names, metavar=f"{field.unit.upper()}|{AUTO}", help=field.help, show_default=False)
     metavar = "|".join(field.choices) if 0 < len(field.choices) < 5 else (field.unit or field.kind.__name__).upper()
     choices = f" One of: {', '.join(field.choices)}." if len(field.choices) >= 5 else ""
     return typer.Option(*names, metavar=metavar, help=field.help + choices, show_default=False)
@@ -328,8 +334,12 @@ def train(
     class_: Class = None,
     as_: As = None,
     config: Annotated[
-        Path | None, typer.Option(help="JSON file of settings, such as the config.json of a run; options win over it.")
+        Path | None, typer.Option(help="YAML or JSON file of settings, such as a run's; options win over it.")
     ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(metavar="|".join(PRESET), help="What the suggested settings are made into; options win over it."),
+    ] = DEFAULT_PRESET,
     as_json: Json = False,
     **settings: Any,
 ) -> None:
@@ -339,11 +349,11 @@ def train(
     from studio.launch import make_run, run_worker
 
     table, roles = _read_table(data, _roles(anchor, positive, negative, score, label, text, class_, as_))
-    given = {**(_read_config(config) if config else {}), **{k: v for k, v in settings.items() if v is not None}}
+    given = {**(read_settings_file(config) if config else {}), **{k: v for k, v in settings.items() if v is not None}}
     if "loss" in given:
         given["loss"] = _LOSS_NAMES.get(str(given["loss"]).lower(), given["loss"])
     others = [_read_table([str(file)], Roles()) for file in also or ()]
-    folder, train_config = make_run(out, table, roles, given, table.name, others)
+    folder, train_config = make_run(out, table, roles, given, table.name, others, preset)
     _say(f"{train_config.loss} on {train_config.base_model}; log: {folder.log}")
     outcome = run_worker(folder, _say)
     verdict = Verdict.load(folder.verdict)
@@ -467,6 +477,23 @@ def suspects(
         for name, value in row.items():
             if name not in ("row", "why", "column", "similarity"):
                 print(f"    {name:<10} {' '.join(str(value).split())}")
+
+
+@app.command()
+def script(
+    run_dir: Annotated[Path, typer.Argument(help="Folder of a run that succeeded.")],
+    out: Annotated[Path, typer.Option(metavar="ZIP", help="Where the archive is written; must not exist.")],
+) -> None:
+    """Write a run as a stand-alone Python script with its rows: it needs sentence-transformers and nothing of the studio."""
+    from studio.export.archive import zip_script
+
+    if out.exists():
+        raise RunError(f"{out} is there already.", hint="Choose another name for the archive.")
+    try:
+        zip_script(run_dir, out)
+    except OSError as error:
+        raise RunError(f"{out} cannot be written: {error.strerror}.", hint="Choose another place.") from None
+    print(out)
 
 
 @app.command()
@@ -649,16 +676,6 @@ def _report_making() -> Callable[[int, int, str], None]:
             _say(f"{words}: {done:,} of {total:,}")
 
     return report
-
-
-def _read_config(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read as JSON: {error}.") from None
-    if not isinstance(value, dict):
-        raise ConfigError(f"{file} holds no settings.", hint='It must be one JSON object such as {"epochs": 2}.')
-    return value
 
 
 def _longest_column(table: "Table") -> str:

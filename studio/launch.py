@@ -14,15 +14,16 @@ from typing import Any
 
 from studio.catalog.designs import DISTIL
 from studio.catalog.models import DEFAULT_MODEL, MODEL
+from studio.catalog.presets import DEFAULT_PRESET, PRESET
 from studio.data.dataset import DatasetInfo, import_dataset, load_info, load_rows
 from studio.data.table import Roles, Table
-from studio.errors import HostError, RunError
+from studio.errors import ConfigError, HostError, RunError
 from studio.files import read_json, write_json
 from studio.training.config import MODEL_FIELDS, TrainConfig, make_config
 from studio.training.folder import Outcome, RunFolder
 from studio.training.memory import after_a_kill
 from studio.training.parts import check_part
-from studio.training.suggest import check_fit, suggest_config
+from studio.training.suggest import apply_preset, check_fit, suggest_config
 
 POLL_S = 0.25
 SAY_EVERY_S = 5.0
@@ -32,11 +33,17 @@ STOP_GRACE_S = 20.0
 
 
 def make_run(
-    out: Path, table: Table, roles: Roles, given: dict[str, Any], name: str, also: Sequence[tuple[Table, Roles]] = ()
+    out: Path,
+    table: Table,
+    roles: Roles,
+    given: dict[str, Any],
+    name: str,
+    also: Sequence[tuple[Table, Roles]] = (),
+    preset: str = DEFAULT_PRESET,
 ) -> tuple[RunFolder, TrainConfig]:
     """Import a table and write a run's folder; settings that are not given are suggested by the data.
 
-    ``also``: further tables that train along.
+    ``also``: further tables that train along; ``preset``: what the suggestion is made into.
 
     Leaves ``out`` as it was when anything is wrong.
 
@@ -55,7 +62,7 @@ def make_run(
             info = import_dataset(folder.dataset, table, roles, name)
             for number, (other, others_roles) in enumerate(also, 1):
                 import_dataset(folder.datasets / str(number), other, others_roles, other.name)
-            config = _make_config(folder, info, given)
+            config = _make_config(folder, info, given, preset)
             write_json(folder.config, config.model_dump())
             write_json(folder.run, {"id": uuid.uuid4().hex, "name": name})
         except BaseException:
@@ -71,7 +78,7 @@ def make_run(
     return folder, config
 
 
-def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any]) -> TrainConfig:
+def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any], preset: str) -> TrainConfig:
     rows = load_rows(folder.dataset)
     given = dict(given)
     for field in MODEL_FIELDS:
@@ -81,7 +88,9 @@ def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any]) ->
         if named is not None and named not in MODEL and place.is_dir():
             given[field] = f"{distil}{place.absolute()}"  # the worker may stand somewhere else
     base_model = str(given.get("base_model", DEFAULT_MODEL))
-    suggested = suggest_config(info, base_model, rows).model_dump()
+    if preset not in PRESET:
+        raise ConfigError(f"There is no preset '{preset}'.", hint=f"Presets are: {', '.join(PRESET)}.")
+    suggested = apply_preset(suggest_config(info, base_model, rows), PRESET[preset], info.rows).model_dump()
     if isinstance(given.get("max_train_rows"), int):
         least = min(suggested["batch_size"], given["max_train_rows"])
         suggested["batch_size"] = max(2, least - least % 2 if least > 2 else least)

@@ -24,6 +24,7 @@ GROUPS = {
     "main": "",
     "rows": "Rows and texts",
     "loss": "Loss",
+    "architecture": "Architecture",
     "steps": "Learning rate and steps",
     "memory": "Memory and speed",
     "trained": "What is trained",

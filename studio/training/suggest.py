@@ -8,7 +8,7 @@ import pyarrow as pa
 from studio.catalog.losses import LOSS, LOSSES, MODIFIER, MODIFIERS, Loss, Modifier
 from studio.catalog.models import DEFAULT_LEARNING_RATE, DEFAULT_MODEL
 from studio.catalog.poolings import JOIN
-from studio.catalog.presets import PRESETS, Preset
+from studio.catalog.presets import Preset
 from studio.catalog.similarities import LOSS_TAKES, SIMILARITY
 from studio.data.dataset import DatasetInfo
 from studio.data.rows import class_numbers
@@ -113,12 +113,6 @@ def suggest_config(info: DatasetInfo, base_model: str = DEFAULT_MODEL, data: pa.
     if data is not None and base.kind not in NO_TRANSFORMER:
         config["max_seq_length"] = _token_limit(base, data)
     return make_config(config)
-
-
-PRESET_FIELDS = tuple(
-    f for f in FIELD if any(f in {*preset.times, *preset.at_most, *preset.sets} for preset in PRESETS)
-)
-"""Settings that a preset may change."""
 
 
 def apply_preset(config: TrainConfig, preset: Preset, rows: int) -> TrainConfig:

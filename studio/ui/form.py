@@ -11,13 +11,30 @@ import gradio as gr
 from studio.catalog.losses import LOSS, MODIFIER, LossParameter
 from studio.catalog.poolings import POOLINGS
 from studio.catalog.similarities import SIMILARITIES
-from studio.training.config import FIELD, FIELDS, LOSS_FIELDS, MODEL_FIELDS, ConfigField, TrainConfig, make_config
+from studio.training.config import (
+    AUTO,
+    FIELD,
+    FIELDS,
+    GROUPS,
+    LOSS_FIELDS,
+    MODEL_FIELDS,
+    ConfigField,
+    TrainConfig,
+    make_config,
+)
 from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
 
 MAIN = tuple(field.id for field in FIELDS if field.group == "main")
 OF_LOSS = tuple(field.id for field in FIELDS if field.group == "loss")
 ARCHITECTURE = tuple(field.id for field in FIELDS if field.group == "architecture")
-MORE = tuple(field.id for field in FIELDS if field.group == "more")
+SECTIONS = {
+    heading: names
+    for group, heading in GROUPS.items()
+    if group not in ("main", "loss", "architecture")
+    and (names := tuple(field.id for field in FIELDS if field.group == group))
+}
+"""Heading -> the settings that stand below it, of those that most people leave alone."""
+MORE = tuple(name for names in SECTIONS.values() for name in names)
 ALL = MAIN + OF_LOSS + ARCHITECTURE + MORE
 
 EMPTY = {"projection": "none", "query_prompt": "the model's own", "document_prompt": "the model's own"}
@@ -26,7 +43,15 @@ VERBATIM = ("query_prompt", "document_prompt")
 """Text in which a space at the end counts."""
 
 CHOICE_LABELS = {
-    "lr_scheduler": {"linear": "Linear", "cosine": "Cosine", "constant_with_warmup": "Constant after the warm-up"},
+    "lr_scheduler": {
+        "linear": "Linear",
+        "cosine": "Cosine",
+        "cosine_with_restarts": "Cosine, starting again each epoch",
+        "polynomial": "Quadratic",
+        "inverse_sqrt": "Inverse square root",
+        "warmup_stable_decay": "Constant, then falling at the end",
+        "constant_with_warmup": "Constant after the warm-up",
+    },
     "precision": {"auto": "Automatic", "fp32": "fp32", "bf16": "bf16", "fp16": "fp16"},
     "dataset_turns": {"proportional": "In proportion to their rows", "round_robin": "In turns"},
     "engine": {"fast": "Fast", "stock": "Stock"},
@@ -66,9 +91,11 @@ def widget(field: ConfigField) -> Any:
         return gr.Dropdown(_choices(field, None), value=field.default, allow_custom_value=field.is_open, **common)
     if field.id in MODEL_FIELDS:
         return gr.Dropdown([field.default or ""], value=field.default, allow_custom_value=True, **common)
+    if field.kind is bool:
+        return gr.Checkbox(value=field.default, **common)
     if field.kind is str:
         return gr.Textbox(value=field.default, placeholder=EMPTY.get(field.id, "automatic"), max_lines=1, **common)
-    empty = EMPTY.get(field.id, "automatic") if field.optional else None
+    empty = EMPTY.get(field.id, "automatic") if field.optional or field.automatic else None
     return gr.Number(value=field.default, placeholder=empty, step=_step(field), **common)
 
 
@@ -101,6 +128,8 @@ def read(values: dict[str, Any]) -> TrainConfig:
             value = value.strip()
         if value in (None, "") and field.optional:
             continue
+        if value in (None, "") and field.automatic:
+            value = AUTO
         if field.kind is int and isinstance(value, float) and value.is_integer():
             value = int(value)
         given[name] = value
@@ -109,7 +138,11 @@ def read(values: dict[str, Any]) -> TrainConfig:
 
 def show(config: TrainConfig) -> dict[str, Any]:
     """Updates that make the widgets show ``config``: field -> gr.update."""
-    updates = {field.id: gr.update(value=getattr(config, field.id)) for field in FIELDS}
+    values = {field.id: getattr(config, field.id) for field in FIELDS}
+    updates = {
+        name: gr.update(value=None if value == AUTO and FIELD[name].automatic else value)
+        for name, value in values.items()
+    }
     given = {name: getattr(config, name) for name in LOSS_FIELDS}
     built = shown_architecture(config.model_dump())
     for name in ARCHITECTURE_FIELDS:

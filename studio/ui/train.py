@@ -13,11 +13,12 @@ from studio.data.rows import rows_numbered
 from studio.errors import ConfigError, StudioError
 from studio.training.bases import Base, resolve_base
 from studio.training.config import FIELD, LOSS_FIELDS, MODEL_FIELDS, TrainConfig
-from studio.ui import architecture, basetable, form, html, trainview
+from studio.ui import architecture, basetable, form, html, presets, trainview
 from studio.ui.architecture import Architecture
 from studio.ui.basetable import BaseTable
 from studio.ui.dataview import dataset_label
 from studio.ui.handlers import any_of, explain, on, owner_of, with_request
+from studio.ui.presets import PresetChoice
 from studio.ui.shell import Shell, asked, go, remember
 from studio.ui.theme import markup
 
@@ -49,6 +50,7 @@ class TrainTab:
     """Of the loss; not there for a loss without any."""
     architecture: Architecture
     bases: BaseTable
+    presets: PresetChoice
     name: gr.Textbox
     estimate: gr.HTML
     train: gr.Button
@@ -146,7 +148,7 @@ class TrainTab:
     def _base(self, owner: str, base_model: Any) -> Base | None:
         """None: there is no such model, which the estimate says."""
         try:
-            return resolve_base(self._location(owner, str(base_model or "").strip()))
+            return resolve_base(self.location(owner, str(base_model or "").strip()))
         except StudioError:
             return None
 
@@ -157,16 +159,19 @@ class TrainTab:
         try:
             record, *others = (self.shell.studio.datasets.get(owner, id) for id in (dataset_id, *also))
             along = [(other.info, load_rows(other.folder)) for other in others]
-            named = {name: getattr(config, name) for name in MODEL_FIELDS if getattr(config, name) is not None}
-            here = config.model_copy(update={name: self._location(owner, value) for name, value in named.items()})
             data = load_rows(record.folder)
-            guess = estimate_together(record.info, data, here, along)
+            guess = estimate_together(record.info, data, self.located(owner, config), along)
             words = trainview.estimate_words(guess, lambda numbers: rows_numbered(data, numbers))
         except StudioError as error:
             return explain(error), gr.update(interactive=False)
         return words, gr.update(interactive=True)
 
-    def _location(self, owner: str, base_model: str) -> str:
+    def located(self, owner: str, config: TrainConfig) -> TrainConfig:
+        """The config with the models as the training layer knows them."""
+        named = {name: getattr(config, name) for name in MODEL_FIELDS if getattr(config, name) is not None}
+        return config.model_copy(update={name: self.location(owner, value) for name, value in named.items()})
+
+    def location(self, owner: str, base_model: str) -> str:
         """A base model's name as the training layer knows it: models tuned earlier are folders there."""
         distil, _, run_id = base_model.rpartition("run:")
         if not run_id or distil not in ("", DISTIL) or "run:" not in base_model:
@@ -198,7 +203,7 @@ class TrainTab:
         skipped = tuple(gr.skip() for _ in (*FOLLOWS_BASE, *OBJECTIVE, self.why, self.unfit, self.settings))
         try:
             record = self.shell.studio.datasets.get(owner, dataset_id)
-            location = self._location(owner, str(given["base_model"] or "").strip())
+            location = self.location(owner, str(given["base_model"] or "").strip())
             suggested = suggest_config(record.info, location, load_rows(record.folder))
         except StudioError as error:
             return *skipped, explain(error), gr.update(interactive=False)
@@ -271,7 +276,7 @@ class TrainTab:
             [self.widgets[name] for name in ("base_model", *FOLLOWS_BASE, *OBJECTIVE)] + [self.why, self.unfit, self.settings, *judged],
             self.notice,
         )  # fmt: skip
-        self.architecture.wire(self.widgets, lambda request, name: self._location(owner_of(request), name), self.notice)
+        self.architecture.wire(self.widgets, lambda request, name: self.location(owner_of(request), name), self.notice)
         others = [w.input for name, w in self.widgets.items() if name not in ("base_model", "loss", "modifier")]
         others.append(self.also.input)
         on(any_of(*others), with_request(self.reestimate, len(inputs)), inputs, judged, self.notice, **live)
@@ -280,6 +285,7 @@ class TrainTab:
             [shell.tabs, shell.run, self.name], self.notice, show_progress="minimal", show_progress_on=[self.notice],
         )  # fmt: skip
         remember(started, run=shell.run)
+        self.presets.wire(self)
         on(shell.page.load, self.load, [], self.outputs, self.notice)
 
 
@@ -305,6 +311,7 @@ def build(shell: Shell) -> TrainTab:
     )
     widgets: dict[str, Any] = {}
     with gr.Column(visible=False, elem_id="train-form") as panel:
+        thorough = presets.build()
         with gr.Row(elem_classes="fields two"):
             for name in ("base_model", "pooling"):
                 widgets[name] = form.widget(FIELD[name])
@@ -328,12 +335,12 @@ def build(shell: Shell) -> TrainTab:
                 widgets[name] = form.widget(FIELD[name])
         blocks = architecture.build()
         widgets |= blocks.widgets
-        with (
-            gr.Accordion("More settings", open=False, elem_id="train-more", elem_classes="fold"),
-            gr.Row(elem_classes="fields three"),
-        ):
-            for name in form.MORE:
-                widgets[name] = form.widget(FIELD[name])
+        with gr.Accordion("More settings", open=False, elem_id="train-more", elem_classes="fold"):
+            for heading, names in form.SECTIONS.items():
+                markup(html.section(heading), elem_classes="group")
+                with gr.Row(elem_classes="fields three"):
+                    for name in names:
+                        widgets[name] = form.widget(FIELD[name])
         with gr.Row(elem_id="train-go", elem_classes="panel"):
             with gr.Column(scale=3, min_width=300):
                 estimate_html = markup(elem_id="train-estimate")
@@ -359,6 +366,7 @@ def build(shell: Shell) -> TrainTab:
         settings,
         blocks,
         bases,
+        thorough,
         name_box,
         estimate_html,
         train,
