@@ -352,7 +352,7 @@ def train(
     given = {**(read_settings_file(config) if config else {}), **{k: v for k, v in settings.items() if v is not None}}
     if "loss" in given:
         given["loss"] = _LOSS_NAMES.get(str(given["loss"]).lower(), given["loss"])
-    others = [_read_table([file], Roles()) for file in also or ()]
+    others = [_read_table([str(file)], Roles()) for file in also or ()]
     folder, train_config = make_run(out, table, roles, given, table.name, others, preset)
     _say(f"{train_config.loss} on {train_config.base_model}; log: {folder.log}")
     outcome = run_worker(folder, _say)

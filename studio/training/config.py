@@ -45,6 +45,32 @@ SCHEDULES = (
 AUTO = "auto"
 """Batch size: the largest that fits, found by trying."""
 
+GROUPS = {
+    "main": "",
+    "rows": "Rows and texts",
+    "loss": "Loss",
+    "architecture": "Architecture",
+    "steps": "Learning rate and steps",
+    "memory": "Memory and speed",
+    "trained": "What is trained",
+    "checks": "Checks and judging",
+    "more": "Other",
+}
+"""Group of settings -> its heading on the page; the main ones stand above without one."""
+
+SCHEDULES = (
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "polynomial",
+    "inverse_sqrt",
+    "warmup_stable_decay",
+    "constant_with_warmup",
+)
+
+AUTO = "auto"
+"""Batch size: the largest that fits, found by trying."""
+
 
 def _setting(
     default: Any,

@@ -95,7 +95,8 @@ def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
     parts, train, choosing = part_rows(data, config)
     train = drawn(train, config)
     loss = LOSS[config.loss]
-    batch_size, notes, left_out = START_BATCH_SIZE if config.batch_size == AUTO else config.batch_size, [], 0
+    batch_size, left_out = START_BATCH_SIZE if config.batch_size == AUTO else config.batch_size, 0
+    notes: list[str] = []
     if loss.in_batch_negatives and len(train):
         batch_size, notes, left_out = _fill(data.take(train).select(text_columns(data)[:2]), batch_size)
     if loss.good_batch_size and batch_size < loss.good_batch_size:
