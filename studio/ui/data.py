@@ -237,7 +237,14 @@ class DataTab:
     def bring(self, paths: list[str] | str, request: gr.Request) -> tuple[Any, ...]:
         """Files arrived: take them in, guess everything, show them as one table."""
         owner = owner_of(request)
-        first, *more = ((path, path.name) for path in map(Path, [paths] if isinstance(paths, str) else paths))
+        brought = [Path(path) for path in ([paths] if isinstance(paths, str) else paths)]
+        if len(brought) > 1 and not all(path.is_file() for path in brought):
+            # A file that was taken in before has been moved out of the page's folder.
+            raise DataError(
+                "Files that are to become one table must arrive together.",
+                hint="Clear the list with x and choose all of them at once.",
+            )
+        first, *more = ((path, path.name) for path in brought)
         upload = self.shell.studio.datasets.stage(owner, *first, more)
         view = self._upload_view(owner, upload.id, None, None)
         fresh = (gr.update(value=AUTO),) * 4
