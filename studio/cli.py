@@ -227,7 +227,7 @@ def pairs(
     as_json: Json = False,
 ) -> None:
     """Make a table of pairs out of documents: titles, headings, questions and neighbours say what belongs together."""
-    from studio.data.documents import files_of, read_documents
+    from studio.data.documents import files_of, read_documents, told
     from studio.data.export import write_csv
     from studio.data.pairs import PairConfig, make_pairs, no_pairs
 
@@ -244,8 +244,8 @@ def pairs(
 
     library = read_documents(files_of(documents), report)
     found = make_pairs(library, recipe, config)
-    for each in library.unread:
-        _say(f"not read: {each.name} {each.reason}")
+    for name, reason in told(library.unread):
+        _say(f"not read: {name} {reason}")
     if not len(found):
         raise no_pairs(found)
     try:

@@ -35,6 +35,7 @@ EFFORT = {"text": (0.001, 0.6), "markdown": (0.002, 2.5), "html": (0.003, 0.3), 
 MAX_WORDS = 20_000_000
 """All documents together; what comes after is named and left out."""
 TAIL = re.compile(r"(?<=\S)\s+[-–—|·:]{1,2}\s+[^-–—|·]+$")
+OTHER = "is of a kind that is not read"
 HINT = "Documents are text (.txt), Markdown (.md), HTML, PDF and Word (.docx) files, or a zip of them."
 
 Report = Callable[[int, int, str], None]
@@ -159,6 +160,19 @@ def effort_s(files: Sequence[tuple[Path, str]]) -> float:
     return seconds
 
 
+def told(unread: Sequence[Unread]) -> list[tuple[str, str]]:
+    """(name, what is so with it), each a line: files of kinds that are not read, such as a site's scripts, in one."""
+    others = Counter(
+        PurePosixPath(each.name).suffix.lower() or "no ending" for each in unread if each.reason.startswith(OTHER)
+    )
+    lines = [(each.name, each.reason) for each in unread if not each.reason.startswith(OTHER)]
+    if others:
+        kinds = ", ".join(f"{many:,} {kind}" for kind, many in others.most_common(8))
+        number = sum(others.values())
+        lines.append(("1 file" if number == 1 else f"{number:,} files", f"of kinds that are not read: {kinds}"))
+    return lines
+
+
 def none_read(unread: Sequence[Unread]) -> DataError:
     if not unread:
         return DataError("There are no documents.", hint=HINT)
@@ -212,7 +226,7 @@ def _kind(path: Path, name: str) -> str:
     for start, what in MAGIC:
         if head.startswith(start):
             _refuse(f"is {what}, not a document")
-    return kind or _refuse(f"is of a kind that is not read ({suffix or 'no ending'})")
+    return kind or _refuse(f"{OTHER} ({suffix or 'no ending'})")
 
 
 def _refuse(reason: str) -> Any:
@@ -261,9 +275,7 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> 
         suffix = PurePosixPath(info.filename).suffix.lower()
         archived = suffix in ARCHIVES
         return DataError(
-            "is an archive in the archive, which is not opened"
-            if archived
-            else f"is of a kind that is not read ({suffix or 'no ending'})"
+            "is an archive in the archive, which is not opened" if archived else f"{OTHER} ({suffix or 'no ending'})"
         )
     if not info.file_size:
         return DataError("is empty")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from studio.catalog.recipes import PAIR_FIELDS, RECIPE, RECIPES
+from studio.data.documents import told
 from studio.ui import html
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ def library_words(library: "Library") -> str:
     )
     if not library.unread:
         return facts
-    some = library.unread[:UNREAD_SHOWN]
-    more = f"<li>and {len(library.unread) - len(some):,} more</li>" if len(library.unread) > len(some) else ""
-    lines = "".join(f"<li><b>{html.text(each.name)}</b> {html.text(each.reason)}</li>" for each in some)
+    unread = told(library.unread)
+    some = unread[:UNREAD_SHOWN]
+    more = f"<li>and {len(unread) - len(some):,} more</li>" if len(unread) > len(some) else ""
+    lines = "".join(f"<li><b>{html.text(name)}</b> {html.text(reason)}</li>" for name, reason in some)
     number = "1 file was" if len(library.unread) == 1 else f"{len(library.unread):,} files were"
     return f'{facts}<details class="left-out"><summary>{number} not read</summary><ul>{lines}{more}</ul></details>'
 

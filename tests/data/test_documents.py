@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from studio.data import documents, docx_text
-from studio.data.documents import Library, files_of, read_document, read_documents
+from studio.data.documents import Library, files_of, read_document, read_documents, told
 from studio.data.html_text import read_html
 from studio.data.markdown_text import read_markdown
 from studio.data.plain_text import read_text
@@ -194,6 +194,9 @@ def test_files_that_cannot_be_read_are_named_with_the_reason(tmp_path):
     assert "scan" in reasons["scan.pdf"]
     assert reasons["code.html"] == "has no text in it"
     assert {reasons[name] for name in ("no.pdf", "torn.pdf")} == {"is broken or no PDF"}
+    lines = dict(told(library.unread))
+    assert lines["2 files"] == "of kinds that are not read: 1 no ending, 1 .csv"
+    assert len(lines) == len(reasons) - 1
     (tmp_path / "good.md").unlink()
     with pytest.raises(DataError, match=r"None of the 14 files could be read\. blank\.txt is empty\."):
         read_documents(files_of([tmp_path]))
