@@ -10,7 +10,9 @@ run: .venv/.run-ready
 
 test: .venv/.test-ready check
 	@sh scripts/browser.sh
-	@$(PYTHON_IN) -m pytest
+	@# Two files of tests at a time, a core for each; those that drive a browser one after the other.
+	@OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest --numprocesses 2 --dist loadfile --ignore tests/e2e
+	@$(PYTHON_IN) -m pytest tests/e2e
 
 check: .venv/.test-ready
 	@$(PYTHON_IN) -m ruff check .
