@@ -1,6 +1,6 @@
 """Rows a second and peak memory of importing a table, beside other readers: python benchmarks/read.py [ROWS]
 
-A CSV of real words (one million rows have about 300 MB; quotes, commas and line breaks in cells, some rows empty) is read
+A CSV of real words (one million rows have about 400 MB; quotes, commas and line breaks in cells, some rows empty) is read
 in a process of its own each, in turn: by pandas.read_csv and pyarrow.csv, which parse and nothing more, by the studio's
 reader, and by the studio's whole import (read, prepare, check, write). Prints the machine and what else ran on it.
 """
