@@ -19,31 +19,6 @@ from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
 from studio.training.fit import modifier_misfit
 
 Record = TypeVar("Record", bound=BaseModel)
-GROUPS = {
-    "main": "",
-    "rows": "Rows and texts",
-    "loss": "Loss",
-    "architecture": "Architecture",
-    "steps": "Learning rate and steps",
-    "memory": "Memory and speed",
-    "trained": "What is trained",
-    "checks": "Checks and judging",
-    "more": "Other",
-}
-"""Group of settings -> its heading on the page; the main ones stand above without one."""
-
-SCHEDULES = (
-    "linear",
-    "cosine",
-    "cosine_with_restarts",
-    "polynomial",
-    "inverse_sqrt",
-    "warmup_stable_decay",
-    "constant_with_warmup",
-)
-
-AUTO = "auto"
-"""Batch size: the largest that fits, found by trying."""
 
 GROUPS = {
     "main": "",
