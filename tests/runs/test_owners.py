@@ -72,6 +72,9 @@ def theirs(studio, folder) -> dict[str, object]:
             "config": config(),
             "offset": 0,
             "limit": 1,
+            "rows": None,
+            "trial": None,
+            "base_model": f"run:{run.id}",
         },
         **{
             "since": 0,
