@@ -110,7 +110,7 @@ def build() -> SweepFold:
                 **common,
             )
             factor = gr.Number(
-                3, label="Learning rate, times and through", elem_id="sweep-factor",
+                3, label="Range of the learning rate (factor)", elem_id="sweep-factor",
                 info="3: from a third of the suggested rate to three times it. 1: not varied.", **common,
             )  # fmt: skip
         with gr.Row(elem_classes="fields three"):
