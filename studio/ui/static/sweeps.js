@@ -86,7 +86,7 @@ window.studio.mountSweeps = (element, trigger) => {
   let beat = 0;
   const timer = setInterval(() => {
     if (!root.isConnected) { clearInterval(timer); return; }
-    if (document.hidden || element.offsetParent === null) return;
+    if (document.hidden || root.offsetParent === null) return;
     beat += 1;
     if (beat % 2 === 1) look().catch(() => {});
   }, 1000);
