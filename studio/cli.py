@@ -394,6 +394,65 @@ def train(
     print(f"Model: {folder.model}")
 
 
+@app.command(name="sweep")
+@_with_settings(FIELDS)
+def try_settings(
+    data: Annotated[Path, typer.Option(help="Table of texts, as for train.")],
+    out: Annotated[Path, typer.Option(help="Folder for the sweep; new or empty.")],
+    trials: Annotated[int, typer.Option(help="How many runs.")] = 8,
+    minutes: Annotated[float | None, typer.Option(help="No trial begins after so long.")] = None,
+    rate_factor: Annotated[
+        float,
+        typer.Option(help="Learning rates from the suggested one divided by this to it times this; 1: not varied."),
+    ] = 3.0,
+    try_base: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help="A base model to try; several times.")
+    ] = None,
+    try_loss: Annotated[list[str] | None, typer.Option(metavar="LOSS", help="A loss to try; several times.")] = None,
+    try_epochs: Annotated[list[float] | None, typer.Option(metavar="N", help="Epochs to try; several times.")] = None,
+    try_batch_size: Annotated[
+        list[int] | None, typer.Option(metavar="N", help="A batch size to try; several times.")
+    ] = None,
+    anchor: Anchor = None,
+    positive: Positive = None,
+    negative: Negative = None,
+    score: Score = None,
+    label: Label = None,
+    as_json: Json = False,
+    **settings: Any,
+) -> None:
+    """Try several settings, then train the best ones; they are judged on rows that no trial saw."""
+    from studio.evaluation.result import Verdict
+    from studio.launch import run_sweep
+    from studio.training.sweep import best
+
+    table, roles = _read_table([str(data)], _roles(anchor, positive, negative, score, label, None, None, None))
+    given = {name: value for name, value in settings.items() if value is not None}
+    losses = tuple(_LOSS_NAMES.get(name.lower(), name) for name in try_loss or ())
+    tried = {
+        "base_models": tuple(try_base or ()), "losses": losses, "epochs": tuple(try_epochs or ()),
+        "batch_sizes": tuple(try_batch_size or ()), "rate_factor": rate_factor, "trials": trials, "minutes": minutes,
+    }  # fmt: skip
+    folder, found, outcome = run_sweep(out.absolute(), table, roles, given, tried, data.name, _say)
+    verdict = Verdict.load(folder.verdict)
+    if outcome.state != "succeeded" or verdict is None:
+        raise RunError(outcome.message, hint=outcome.hint)
+    if as_json:
+        _print_json(
+            {
+                "model": str(folder.model),
+                "best": best(found).number + 1,
+                "trials": [asdict(trial) for trial in found],
+                "verdict": verdict.sentence,
+                "metrics": [asdict(metric) for metric in verdict.metrics],
+                "config": json.loads(folder.config.read_text(encoding="utf-8")),
+            }
+        )
+        return
+    print(verdict.sentence)
+    print(f"Model: {folder.model}")
+
+
 @app.command()
 @_with_settings(MINING_FIELDS)
 def negatives(

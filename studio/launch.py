@@ -18,12 +18,15 @@ from studio.catalog.presets import DEFAULT_PRESET, PRESET
 from studio.data.dataset import DatasetInfo, import_dataset, load_info, load_rows
 from studio.data.table import Roles, Table
 from studio.errors import ConfigError, HostError, RunError
+from studio.evaluation.result import Verdict
 from studio.files import read_json, write_json
+from studio.training import sweep
 from studio.training.config import MODEL_FIELDS, TrainConfig, make_config
 from studio.training.folder import Outcome, RunFolder
 from studio.training.memory import after_a_kill
 from studio.training.parts import check_part
 from studio.training.suggest import apply_preset, check_fit, suggest_config
+from studio.training.sweep import Trial
 
 POLL_S = 0.25
 SAY_EVERY_S = 5.0
@@ -144,6 +147,52 @@ def _work(folder: RunFolder, progress: "Progress", say: Callable[[str], None]) -
         signal.signal(signal.SIGTERM, before)
         _end(worker)
     return worker.returncode
+
+
+def run_sweep(
+    out: Path,
+    table: Table,
+    roles: Roles,
+    given: dict[str, Any],
+    tried: dict[str, Any],
+    name: str,
+    say: Callable[[str], None],
+) -> tuple[RunFolder, tuple[Trial, ...], Outcome]:
+    """Try several settings in turn, then train the best ones on the whole table and judge them on rows no trial saw.
+
+    ``tried``: fields of studio.training.sweep.SweepPlan except ``start``. Returns the winner's run, all trials, its outcome.
+
+    Raises:
+        RunError: no trial worked. Else as :func:`make_run`.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise HostError(f"{out} is not empty.", hint="Name a new folder for the sweep.")
+    winner, start = make_run(out / "winner", table, roles, given, name)
+    plan = sweep.make_plan({"start": start.model_dump(), **tried})
+    sweep.begin(out, plan, load_info(winner.dataset), load_rows(winner.dataset))
+    begun = time.monotonic()
+    for _ in range(plan.trials):
+        if plan.minutes and time.monotonic() - begun > 60 * plan.minutes:
+            break
+        number, config = sweep.ask(out)
+        trial = RunFolder(out / "trials" / str(number + 1))
+        shutil.copytree(out / "dataset", trial.dataset)
+        write_json(trial.config, config.model_dump())
+        write_json(trial.run, {"id": uuid.uuid4().hex, "name": f"{name}: trial {number + 1}"})
+        outcome = run_worker(trial, lambda line: None)
+        verdict = Verdict.load(trial.verdict)
+        value = next((m.tuned for m in verdict.metrics if m.id == verdict.primary), None) if verdict else None
+        sweep.tell(out, number, value)
+        settings = ", ".join(f"{field} {getattr(config, field)}" for field in plan.parameters)
+        score = f"failed: {outcome.message}" if value is None else f"{value:.4f}"
+        say(f"trial {number + 1} of {plan.trials}: {score} ({settings})")
+    found = sweep.trials(out)
+    best = sweep.best(found)
+    if best is None:
+        raise RunError("No trial worked.", hint=f"Their logs are in {out / 'trials'}.")
+    write_json(winner.config, sweep.config_of(plan, best).model_dump())
+    say(f"trial {best.number + 1} is the best; its settings train on the whole table")
+    return winner, found, run_worker(winner, say)
 
 
 class Progress:

@@ -54,6 +54,8 @@ class SweepRecord:
     plan: SweepPlan
     trials: tuple[SweepTrial, ...]
     best: Trial | None
+    metric: str
+    """Id of the metric that trials are compared by."""
     folder: Path
 
     @property
@@ -216,5 +218,5 @@ class Sweeps:
         return SweepRecord(
             **{name: row[name] for name in ("id", "owner", "name", "dataset_id", "dataset_name", "state", "message")},
             created=when(row["created"]), ended=when(row["ended"]), plan=sweep.load_plan(folder), trials=trials,
-            best=sweep.best(found), folder=folder,
+            best=sweep.best(found), metric=sweep.metric_of(folder), folder=folder,
         )  # fmt: skip

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from studio.catalog.formats import FORMAT
 from studio.catalog.losses import LOSS, MODIFIER
 from studio.data.dataset import DatasetInfo, load_info, save_dataset
-from studio.data.split import split
 from studio.errors import ConfigError
 from studio.files import read_json, write_json
 from studio.training.config import FIELD, LOSS_FIELDS, TrainConfig, make_config
 from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
-from studio.training.suggest import check_fit, suggest_config
 
 if TYPE_CHECKING:
     import optuna
@@ -109,6 +108,9 @@ def begin(folder: Path, plan: SweepPlan, info: DatasetInfo, data: pa.Table, loca
         ConfigError, ModelError: values that cannot train on this dataset, before anything is started.
         DataError: the rows cannot be split.
     """
+    from studio.data.split import split  # takes scipy along, which the first page can do without
+    from studio.training.suggest import check_fit
+
     parts = split(data, plan.start.heldout_share, plan.start.seed)
     rows = data.take(parts.train)
     if "part" in rows.column_names:
@@ -175,6 +177,11 @@ def config_of(plan: SweepPlan, trial: Trial) -> TrainConfig:
     return make_config(_without_misfits(values))
 
 
+def metric_of(folder: Path) -> str:
+    """Id of the metric that trials are compared by: that of the verdict."""
+    return FORMAT[load_info(folder / "dataset").format].primary_metric
+
+
 def importance(folder: Path) -> dict[str, float]:
     """Field of TrainConfig -> its share (adding up to 1) in what made trials better or worse; empty while they are few.
 
@@ -220,6 +227,8 @@ def _config(plan: SweepPlan, info: DatasetInfo, chosen: dict[str, Any], factor: 
     values = {**plan.start.model_dump(), **chosen}
     rate = plan.start.learning_rate
     if values["base_model"] != plan.start.base_model:
+        from studio.training.suggest import suggest_config
+
         suggested = suggest_config(info, locate(values["base_model"]))
         rate = suggested.learning_rate
         values |= {"pooling": suggested.pooling, "max_seq_length": None}

@@ -32,7 +32,7 @@ def build_app(studio: Any, settings: Settings) -> gr.Blocks:
                 with gr.Tab(LABELS[name], id=name, elem_id=f"tab-{name}") as items[name]:
                     built[name] = module.build(shell)
         built["search"].wire(items["search"])
-        built["runs"].wire(built["search"])
+        built["runs"].wire(built["search"], built["train"])
         built["train"].wire()
         built["data"].wire(built["train"])
         built["start"].wire(built["data"])

@@ -29,6 +29,7 @@ from studio.ui.dataview import roles_asked
 from studio.ui.handlers import owner_of, report_bug
 from studio.ui.makings import making_status
 from studio.ui.records import run_detail, run_row
+from studio.ui.sweeping import sweep_status
 from studio.ui.theme import SCRIPTS, STATIC
 from studio.ui.tools.api import router as tools_router
 
@@ -86,6 +87,22 @@ def add_routes(app: FastAPI, studio: Any) -> None:
     @app.post("/api/makings/{making_id}/stop")
     def stop_making(making_id: str, request: Request) -> dict[str, Any]:
         studio.makings.stop(owner_of(request), making_id)
+        return {}
+
+    @app.get("/api/sweeps")
+    def sweeps(request: Request) -> dict[str, Any]:
+        owner = owner_of(request)
+        records = studio.sweeps.list(owner)
+        return {"sweeps": [sweep_status(record, studio.sweeps.importance(owner, record.id)) for record in records]}
+
+    @app.post("/api/sweeps/{sweep_id}/stop")
+    def stop_sweep(sweep_id: str, request: Request) -> dict[str, Any]:
+        studio.sweeps.stop(owner_of(request), sweep_id)
+        return {}
+
+    @app.delete("/api/sweeps/{sweep_id}")
+    def delete_sweep(sweep_id: str, request: Request) -> dict[str, Any]:
+        studio.sweeps.delete(owner_of(request), sweep_id)
         return {}
 
     @app.get("/download/runs/{run_id}.zip")

@@ -8,7 +8,7 @@ from gradio.themes.utils.fonts import LocalFont
 
 STATIC = Path(__file__).with_name("static")
 
-SCRIPTS = ("studio.js", "charts.js", "runview.js", "runs.js", "makings.js", "review.js", "edit.js")
+SCRIPTS = ("studio.js", "charts.js", "runview.js", "runs.js", "sweeps.js", "makings.js", "review.js", "edit.js")
 """In the order in which they need each other. Gradio adds scripts in no certain order, so they are served as one."""
 
 HEAD = """

@@ -13,7 +13,7 @@ from studio.data.rows import rows_numbered
 from studio.errors import ConfigError, StudioError
 from studio.training.bases import Base, resolve_base
 from studio.training.config import FIELD, LOSS_FIELDS, MODEL_FIELDS, TrainConfig
-from studio.ui import architecture, basetable, form, html, presets, trainview
+from studio.ui import architecture, basetable, form, html, presets, sweeping, trainview
 from studio.ui.architecture import Architecture
 from studio.ui.basetable import BaseTable
 from studio.ui.dataview import dataset_label
@@ -51,6 +51,7 @@ class TrainTab:
     architecture: Architecture
     bases: BaseTable
     presets: PresetChoice
+    sweep: sweeping.SweepFold
     name: gr.Textbox
     estimate: gr.HTML
     train: gr.Button
@@ -76,8 +77,9 @@ class TrainTab:
             self.train,
         ]
 
-    def show(self, dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
-        """The form for a dataset, everything suggested; '' or one that is gone shows what to do first."""
+    def show(self, dataset_id: str, request: gr.Request, config: TrainConfig | None = None) -> tuple[Any, ...]:
+        """The form for a dataset, everything suggested (or as ``config`` has it); '' or one that is gone shows what to do
+        first."""
         owner = owner_of(request)
         records = self.shell.studio.datasets.list(owner)
         choices = [(dataset_label(record), record.id) for record in records]
@@ -100,7 +102,7 @@ class TrainTab:
             )
         from studio.training.suggest import suggest_config
 
-        config = suggest_config(record.info, data=load_rows(record.folder))
+        config = config or suggest_config(record.info, data=load_rows(record.folder))
         updates = form.show(config)
         models = trainview.base_choices(self.shell.studio.runs.list(owner))
         objective, words = self._objective(owner, record.info, config.model_dump())
@@ -277,6 +279,7 @@ class TrainTab:
             self.notice,
         )  # fmt: skip
         self.architecture.wire(self.widgets, lambda request, name: self.location(owner_of(request), name), self.notice)
+        self.sweep.wire(shell, self.widgets)
         others = [w.input for name, w in self.widgets.items() if name not in ("base_model", "loss", "modifier")]
         others.append(self.also.input)
         on(any_of(*others), with_request(self.reestimate, len(inputs)), inputs, judged, self.notice, **live)
@@ -341,6 +344,7 @@ def build(shell: Shell) -> TrainTab:
                 with gr.Row(elem_classes="fields three"):
                     for name in names:
                         widgets[name] = form.widget(FIELD[name])
+        sweep = sweeping.build()
         with gr.Row(elem_id="train-go", elem_classes="panel"):
             with gr.Column(scale=3, min_width=300):
                 estimate_html = markup(elem_id="train-estimate")
@@ -367,6 +371,7 @@ def build(shell: Shell) -> TrainTab:
         blocks,
         bases,
         thorough,
+        sweep,
         name_box,
         estimate_html,
         train,
