@@ -154,13 +154,15 @@ def test_pairs_are_made_from_a_folder_of_documents(repository, tmp_path):
     for path in (repository / "docs").glob("*.md"):
         (tmp_path / "docs" / path.name).write_bytes(path.read_bytes())
     (tmp_path / "docs" / "torn.pdf").write_bytes(b"%PDF-1.7 torn")
+    words = "Swallows build their nests of mud under the roofs of barns, and come back to the same place year after year."
+    (tmp_path / "docs" / "birds.md").write_text(f"# Birds\n\nA page.\n\n## Nests of swallows\n\n{words}\n")
     made = answer("pairs", tmp_path / "docs", "--recipe", "title_body", "--recipe", "heading_paragraph", "--out", out)
     with out.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert made["pairs"] == len(rows) == sum(made["recipes"].values()) > 50
     assert made["unread"] == [{"name": "torn.pdf", "reason": "is broken or no PDF"}]
     assert set(rows[0]) == {"anchor", "positive", "document", "place", "recipe"}
-    assert any(row["anchor"] == "The verdict" and row["document"] == "guide.md" for row in rows)
+    assert any(row["anchor"] == "Nests of swallows" and row["document"] == "birds.md" for row in rows)
     report = answer("check", out)
     assert (report["format"], report["roles"]) == ("pair", {"anchor": "anchor", "positive": "positive"})
     assert "is there already" in refused("pairs", tmp_path / "docs", "--recipe", "title_body", "--out", out)

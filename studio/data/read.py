@@ -119,6 +119,7 @@ def _read(path: Path, name: str, given: Dialect, way: Way) -> Table:
 
 def is_large(paths: Sequence[Path]) -> bool:
     """Whether reading all of these takes longer than people wait for a page. Archives count by what they unpack to."""
+    paths = [path for path in paths if path.is_file()]  # what is none is told by the reader
     sizes = (archive.unpacked_bytes(path) if _is_archive(path) else path.stat().st_size for path in paths)
     return sum(sizes) > LARGE_MB * 1_000_000
 
