@@ -91,7 +91,7 @@ class NegativesTool:
 def build(shell: Shell) -> NegativesTool:
     with gr.Accordion("Add hard negatives", open=False, elem_id="tool-negatives", elem_classes="fold") as fold:
         markup(f'<p class="fine">{html.text(HELP)}</p>')
-        with gr.Row(elem_classes="fields"):
+        with gr.Row(elem_classes="fields two"):
             widgets = {field.id: widget(field) for field in MINING_FIELDS if field.group == "main"}
         with gr.Accordion("More settings", open=False, elem_id="negatives-more", elem_classes="fold"):
             with gr.Row(elem_classes="fields"):
