@@ -154,7 +154,9 @@ def test_pairs_are_made_from_a_folder_of_documents(repository, tmp_path):
     for path in (repository / "docs").glob("*.md"):
         (tmp_path / "docs" / path.name).write_bytes(path.read_bytes())
     (tmp_path / "docs" / "torn.pdf").write_bytes(b"%PDF-1.7 torn")
-    words = "Swallows build their nests of mud under the roofs of barns, and come back to the same place year after year."
+    words = (
+        "Swallows build their nests of mud under the roofs of barns, and come back to the same place year after year."
+    )
     (tmp_path / "docs" / "birds.md").write_text(f"# Birds\n\nA page.\n\n## Nests of swallows\n\n{words}\n")
     made = answer("pairs", tmp_path / "docs", "--recipe", "title_body", "--recipe", "heading_paragraph", "--out", out)
     with out.open(encoding="utf-8", newline="") as file:

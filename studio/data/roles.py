@@ -65,6 +65,10 @@ def guess_roles(table: Table, texts_a_row: int | None = None) -> Roles:
     texts = sorted(texts[:CANDIDATES], key=lambda c: _natural(c.name))
     if not texts:
         return Roles()
+    # A column that is called a role and is empty was meant to be filled: that is said, not passed over.
+    empty = next((c for c in columns if c.kind == "empty" and name_fit(c.name, "positive") == 1), None)
+    if len(texts) == 1 and empty is not None and texts_a_row != 1:
+        return Roles(texts[0].name, empty.name)
     if texts_a_row == 1 or (len(texts) == 1 and texts_a_row is None):
         return _one_text(columns, texts)
     if len(texts) == 1:

@@ -121,3 +121,11 @@ def test_roles_follow_names_and_content_and_never_the_order(table, texts, case):
 def test_a_column_of_lists_is_the_negatives(table, texts):
     columns = {"neg": [[t, t + "!"] for t in texts(N)], "pos": [[t] for t in texts(N)], "query": texts(N, 3)}
     assert guess_roles(table(columns)) == Roles("query", "pos", ("neg",))
+
+
+def test_an_empty_column_that_is_called_positive_is_not_passed_over(tmp_path):
+    path = tmp_path / "hole.csv"
+    path.write_text("anchor,positive\n" + "".join(f"a text about matter {i},\n" for i in range(N)))
+    assert guess_roles(read_table(path)) == Roles("anchor", "positive")
+    path.write_text("text,positive\n" + "".join(f"a text about matter {i},\n" for i in range(N)))
+    assert guess_roles(read_table(path), 1) == Roles(text="text"), "unless a person says that there is one text a row"

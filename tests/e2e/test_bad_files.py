@@ -22,7 +22,7 @@ def test_a_file_that_cannot_be_read_shows_a_message(server, open_page, name):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("one.csv", b"text\n" + b"some words\n" * 30, "one column"),
+        ("one.csv", b"text\n" + b"some words\n" * 30, "Only 1 row"),
         ("hole.csv", b"anchor,positive\n" + b"a text,\n" * 30, "positive"),
         ("few.csv", b"anchor,positive\na,b\nc,d\n", "Only 2 rows"),
     ],

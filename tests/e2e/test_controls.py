@@ -1,4 +1,7 @@
-"""Every control on Train changes the config that the worker reads."""
+"""Controls on Train of every group and kind change the config that the worker reads.
+
+tests/ui/test_form.py does the same for every single field, without a browser.
+"""
 
 import json
 
@@ -6,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from steps import choose, fill, folder_of, run_id, until, upload
 
-from studio.training.config import FIELDS, TrainConfig
+from studio.training.config import FIELD, FIELDS, TrainConfig
 from studio.ui.form import CHOICE_LABELS
 
 PAIRS = {
@@ -14,6 +17,8 @@ PAIRS = {
     "batch_size": 6, "learning_rate": 0.003, "max_seq_length": 77, "loss_scale": 11.5, "mini_batch_size": 3, "heldout_share": 0.2,
     "max_train_rows": 25, "evaluations": 2, "warmup_ratio": 0.3, "lr_scheduler": "cosine", "weight_decay": 0.02,
     "max_grad_norm": 0.5, "gradient_accumulation_steps": 2, "precision": "fp32", "engine": "stock", "seed": 7,
+    "projection": 48, "query_prompt": "query: ", "freeze_layers": 2, "keep_best": True, "modifier": "Matryoshka",
+    "dataset_turns": "round_robin",
 }  # fmt: skip
 # A static model has no pooling and no cached loss: it is chosen in a run of its own.
 STATIC = {"base_model": "wordllama-l2-supercat-256"}
@@ -26,8 +31,9 @@ def table(columns):
 
 
 def set_all(page, wanted):
-    page.locator("#train-more button").first.click()
-    for field in FIELDS:
+    for fold in ("more", "architecture"):
+        page.locator(f"#train-{fold} button").first.click()
+    for field in sorted(FIELDS, key=lambda field: field.id not in ("loss", "modifier")):
         if field.id not in wanted:
             continue
         elem_id, value = f"train-{field.id.replace('_', '-')}", wanted[field.id]
@@ -36,9 +42,13 @@ def set_all(page, wanted):
             until(lambda: page.locator("#train-learning-rate input").input_value() == "0.02", 20, "a learning rate")
         elif field.choices:
             choose(page, elem_id, CHOICE_LABELS[field.id][value])
+            if field.id in ("loss", "modifier"):
+                page.wait_for_timeout(1500)
             if field.id == "loss":
+                page.locator("#train-loss-settings button").first.click()
                 expect(page.locator("#train-loss-scale, #train-loss-margin").first).to_be_visible()
-                page.wait_for_timeout(1000)
+        elif field.kind is bool:
+            page.locator(f"#{elem_id} input").set_checked(value)
         else:
             fill(page, elem_id, value)
 
@@ -72,5 +82,7 @@ def test_what_is_set_on_the_page_is_what_the_worker_reads(server, open_page, col
         stop.click()
 
 
-def test_the_runs_above_cover_every_field():
-    assert set(PAIRS) | set(STATIC) | set(TRIPLETS) == {field.id for field in FIELDS}
+def test_the_runs_above_set_fields_of_every_group_and_kind():
+    chosen = [FIELD[name] for name in {**PAIRS, **STATIC, **TRIPLETS}]
+    assert {field.group for field in chosen} == {field.group for field in FIELDS}
+    assert {(field.kind, bool(field.choices)) for field in chosen} == {(f.kind, bool(f.choices)) for f in FIELDS}

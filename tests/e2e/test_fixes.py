@@ -53,7 +53,8 @@ def test_several_fixes_are_chosen_and_undone(server, open_page):
 
 def test_a_better_length_is_one_click(server, open_page):
     page = open_page(server.url)
-    upload(page, "lengths.csv", PAIRS.encode())
+    long = PAIRS.replace(" about?", " about and who was it that wrote all of it down for the first time?")
+    upload(page, "lengths.csv", long.encode())
     page.locator("#data-save").click()
     expect(page.locator("#train-start")).to_be_enabled()
     page.locator("#train-more button").first.click()
