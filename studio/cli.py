@@ -28,6 +28,7 @@ from studio.catalog.models import DEFAULT_MODEL
 from studio.catalog.presets import DEFAULT_PRESET, PRESET
 from studio.catalog.recipes import PAIR_FIELD, RECIPE
 from studio.errors import ConfigError, DataError, RunError, StudioError
+from studio.making.hub import FILE, PREFIX, bring, hub_name
 from studio.making.mining import MINING_FIELDS, make_mining
 from studio.training.config import AUTO, FIELDS, ConfigField
 from studio.training.folder import RunFolder
@@ -77,7 +78,7 @@ Files = Annotated[
     typer.Argument(
         metavar="FILE...",
         help="CSV, TSV, JSON, JSON Lines, Parquet or Excel, or a zip or gzip with one of them, several as one table; or a retrieval "
-        "set (corpus, queries, qrels) as a zip, a folder or several files.",
+        "set (corpus, queries, qrels) as a zip, a folder or several files; or hub:owner/name[:config][@split], a dataset of the hub.",
     ),
 ]
 
@@ -313,7 +314,7 @@ def train(
         typer.Option(
             metavar="FILE",
             help="Table of texts: CSV, TSV, JSON, JSON Lines, Parquet or Excel, given several times they are read as one; or a "
-            "retrieval set as a zip, a folder, or its files one by one.",
+            "retrieval set as a zip, a folder, or its files one by one; or hub:owner/name[:config][@split], a dataset of the hub.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the run; new or empty.")],
@@ -621,6 +622,10 @@ def _open_table(files: list[str]) -> "Table":
     from studio.data.read import read_tables
     from studio.data.retrieval import read_folder
 
+    if any(file.startswith(PREFIX) for file in files):
+        if len(files) > 1:
+            raise DataError("A dataset of the hub is read alone.", hint="Name one, or files only.")
+        return _from_hub(files[0])
     if len(files) == 1 and Path(files[0]).is_dir():
         return read_folder(Path(files[0]))
     last = time.monotonic()
@@ -632,6 +637,20 @@ def _open_table(files: list[str]) -> "Table":
             _say(f"{words}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
     return read_tables([Path(file) for file in files], report=report)
+
+
+def _from_hub(text: str) -> "Table":
+    """A dataset of the hub as a table; how many of its rows is said."""
+    from studio.data.read import read_table
+    from studio.settings import Settings
+
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = os.environ["TQDM_DISABLE"] = "1"
+    settings = Settings()
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / FILE
+        brought = bring(hub_name(text), path, settings.max_hub_rows, settings.max_upload_mb, _report_making())
+        _say(brought.words)
+        return read_table(path, name=brought.name.file_name)
 
 
 def _complete(table: "Table", given: "Roles") -> "Roles":

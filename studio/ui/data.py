@@ -12,7 +12,7 @@ from studio.data.roles import guess_roles
 from studio.data.rows import rows_numbered
 from studio.data.table import Dialect, Roles
 from studio.errors import DataError
-from studio.runs.records import MakingRecord
+from studio.runs.records import MakingRecord, UploadRecord
 from studio.ui import dataview, html, roleform
 from studio.ui.datainputs import (
     AUTO,
@@ -245,7 +245,10 @@ class DataTab:
                 hint="Clear the list with x and choose all of them at once.",
             )
         first, *more = ((path, path.name) for path in brought)
-        upload = self.shell.studio.datasets.stage(owner, *first, more)
+        return self.preview(owner, self.shell.studio.datasets.stage(owner, *first, more))
+
+    def preview(self, owner: str, upload: UploadRecord) -> tuple[Any, ...]:
+        """A new upload, with everything guessed."""
         view = self._upload_view(owner, upload.id, None, None)
         fresh = (gr.update(value=AUTO),) * 4
         title = Path(upload.file_name).stem.replace("_", " ")
