@@ -72,8 +72,16 @@ class Datasets:
             )
         if not ours:
             self._workspace.check_room(size_mb, "this file")
-        record = self.take(owner, path, file_name, move=ours)
-        folder = record.path.parent
+        name = safe_file_name(file_name, "table")
+        id = new_id()
+        folder = self._workspace.uploads / id
+        try:
+            folder.mkdir()
+            (shutil.move if ours else shutil.copyfile)(path, folder / name)
+        except OSError as error:
+            remove(folder)
+            raise HostError(f"The file could not be stored: {error.strerror}.") from error
+        record = self._upload(self._store.add(UPLOADS, id=id, owner=owner, file_name=name, created=time.time()))
         for number, (other, other_name) in enumerate(more):
             part = self.stage(owner, other, other_name)
             place = folder / MORE / f"{number:04}"
@@ -81,23 +89,7 @@ class Datasets:
             part.path.rename(place / part.file_name)
             self._store.remove(UPLOADS, owner, part.id)
             remove(part.path.parent)
-        return self.upload(owner, record.id) if more else record
-
-    def take(self, owner: str, path: Path, file_name: str, *, move: bool = False) -> UploadRecord:
-        """A file that the server has already, as an upload. Whoever calls has seen that the owner may have it.
-
-        Raises:
-            HostError: it could not be stored.
-        """
-        id = new_id()
-        folder, name = self._workspace.uploads / id, safe_file_name(file_name, "table")
-        try:
-            folder.mkdir()
-            (shutil.move if move else shutil.copyfile)(path, folder / name)
-        except OSError as error:
-            remove(folder)
-            raise HostError(f"The file could not be stored: {error.strerror}.") from error
-        return self._upload(self._store.add(UPLOADS, id=id, owner=owner, file_name=name, created=time.time()))
+        return self.upload(owner, id) if more else record
 
     def table(self, owner: str, upload_id: str, dialect: Dialect | None = None) -> Table:
         """The upload as a table, of a large one the first rows. Raises DataError when it cannot be read."""

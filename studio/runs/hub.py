@@ -2,20 +2,23 @@
 
 from dataclasses import asdict
 
-from studio.errors import ConfigError, DataError
+from studio.errors import ConfigError, DataError, HostError
 from studio.making.hub import FILE, HubName
 from studio.runs.datasets import Datasets
 from studio.runs.makings import Makings
 from studio.runs.names import display_name
 from studio.runs.records import MakingRecord, UploadRecord
+from studio.runs.store import new_id
+from studio.runs.workspace import Workspace, link_or_copy
 
 KIND = "hub"
 """See studio/making/kinds.py."""
 
 
 class HubDatasets:
-    def __init__(self, datasets: Datasets, makings: Makings, *, most_rows: int, most_mb: int):
+    def __init__(self, workspace: Workspace, datasets: Datasets, makings: Makings, *, most_rows: int, most_mb: int):
         """``most_rows``, ``most_mb``: more is taken from no dataset."""
+        self._workspace = workspace
         self._datasets = datasets
         self._makings = makings
         self.most_rows = most_rows
@@ -52,6 +55,13 @@ class HubDatasets:
         making = self._makings.get(owner, making_id)
         if making.state != "succeeded" or making.kind != KIND:
             raise DataError(making.message or "The rows are not there yet.", hint=making.hint)
-        upload = self._datasets.take(owner, making.folder / FILE, making.result["file_name"])
+        aside = self._workspace.tmp / new_id()
+        try:
+            link_or_copy(making.folder / FILE, aside)
+            upload = self._datasets.stage(owner, aside, making.result["file_name"])
+        except OSError as error:
+            raise HostError(f"The rows could not be stored: {error.strerror}.") from error
+        finally:
+            aside.unlink(missing_ok=True)
         self._makings.delete(owner, making_id)
         return upload

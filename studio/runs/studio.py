@@ -135,7 +135,7 @@ class Studio:
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.imports = Imports(self.datasets, self.makings)
         self.hub = HubDatasets(
-            self.datasets, self.makings, most_rows=settings.max_hub_rows, most_mb=settings.max_upload_mb
+            self.workspace, self.datasets, self.makings, most_rows=settings.max_hub_rows, most_mb=settings.max_upload_mb
         )
         self.documents = Documents(store, workspace, self.datasets, self.makings, max_upload_mb=settings.max_upload_mb)
         self.queries = Queries(settings, workspace, self.datasets, self.documents, self.makings)

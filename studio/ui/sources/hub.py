@@ -81,7 +81,7 @@ def build(shell: Shell) -> HubSource:
                 max_lines=1, elem_id="hub-name", scale=2, min_width=240,
             )  # fmt: skip
             config = gr.Textbox(
-                label="Config", info="Where there are several, such as one a language.", max_lines=1,
+                label="Config", info="Empty: the default, or the only one.", max_lines=1,
                 elem_id="hub-config", min_width=150,
             )  # fmt: skip
             split = gr.Textbox(
