@@ -21,7 +21,7 @@ class HubDatasets:
         self._workspace = workspace
         self._datasets = datasets
         self._makings = makings
-        self.most_rows = most_rows
+        self._most_rows = most_rows
         self._most_mb = most_mb
 
     def begin(self, owner: str, name: HubName, most_rows: int) -> MakingRecord:
@@ -31,9 +31,9 @@ class HubDatasets:
             ConfigError: not a number of rows that may be had.
             DataError: another download is going on.
         """
-        if not 1 <= most_rows <= self.most_rows:
+        if not 1 <= most_rows <= self._most_rows:
             raise ConfigError(
-                f"Rows must be between 1 and {self.most_rows:,}.",
+                f"Rows must be between 1 and {self._most_rows:,}.",
                 hint="Whoever hosts the studio can raise the limit (STUDIO_MAX_HUB_ROWS).",
             )
         going = self.latest(owner)

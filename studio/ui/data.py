@@ -192,7 +192,8 @@ class DataTab:
         named = dataview.example_rows(record.info.findings)
         found = self.shell.studio.datasets.examples(owner, dataset_id, named)
         examples = partial(rows_numbered, found)
-        report = dataview.dataset_report(record, rows, examples, known.get(record.info.parent))
+        has_left_out = self.shell.studio.imports.has_left_out(record)
+        report = dataview.dataset_report(record, rows, examples, known.get(record.info.parent), has_left_out)
         tools = self._show_tools(owner, record)
         return update, report, *page, *tools, *self._panels("dataset")
 

@@ -72,7 +72,7 @@ class HubSource:
 
 
 def build(shell: Shell) -> HubSource:
-    most = shell.studio.hub.most_rows
+    most = shell.settings.max_hub_rows
     with gr.Accordion("Take a dataset of the hub", open=False, elem_id="hub", elem_classes="fold") as fold:
         markup(f'<p class="fine">{html.text(HELP)}</p>')
         with gr.Row():
