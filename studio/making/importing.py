@@ -29,9 +29,11 @@ def make(folder: Path, task: dict[str, Any], report: Report, stopped: Callable[[
     def told(done: int, total: int, words: str) -> None:
         if stopped():
             raise Stopped
-        report(
-            done // MB, max(total // MB, 1), f"{words}, MB".capitalize() if "reading" in words else words.capitalize()
-        )
+        words = words[:1].upper() + words[1:]  # a file's name keeps its spelling
+        if "reading" in words.lower():
+            report(done // MB, max(total // MB, 1), f"{words}, MB")
+        else:
+            report(0, 0, words)  # how long that takes is not known
 
     table, roles = read(folder, task, told)
     size = sum((folder / place).stat().st_size for place, _ in task["files"])

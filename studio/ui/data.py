@@ -415,7 +415,6 @@ def build(shell: Shell) -> DataTab:
                 elem_id="data-dataset", interactive=True,
             )  # fmt: skip
     sources = tuple(module.build(shell) for module in SOURCES)
-    importing = progress_line("data-import")
     notice = markup(elem_id="data-notice")
     empty = markup(EMPTY, elem_id="data-empty")
 
@@ -451,6 +450,7 @@ def build(shell: Shell) -> DataTab:
         save = gr.Button(
             "Save dataset and continue", variant="primary", size="lg", elem_id="data-save", scale=0, min_width=260
         )
+    importing = progress_line("data-import")  # in sight of who pressed the button
     with gr.Row(visible=False, elem_id="data-proceed-row", elem_classes="actions") as proceed_row:
         proceed = gr.Button(
             "Continue to training", variant="primary", size="lg", elem_id="data-proceed", scale=0, min_width=220
