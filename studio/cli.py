@@ -28,13 +28,14 @@ from studio.catalog.models import DEFAULT_MODEL
 from studio.catalog.presets import DEFAULT_PRESET, PRESET
 from studio.catalog.recipes import PAIR_FIELD, RECIPE
 from studio.errors import ConfigError, DataError, RunError, StudioError
+from studio.making.hub import FILE, PREFIX, bring, hub_name
 from studio.making.mining import MINING_FIELDS, make_mining
 from studio.training.config import AUTO, FIELDS, ConfigField
 from studio.training.folder import RunFolder
 from studio.training.settings_file import read_settings_file
 
 if TYPE_CHECKING:
-    from studio.data.table import Roles, Table
+    from studio.data.table import Dialect, Roles, Table
 
 
 class AsFormat(StrEnum):
@@ -70,6 +71,31 @@ As = Annotated[
 ]
 
 
+Encoding = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Encoding of the file, such as cp1252; default: guessed.")
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(metavar="CHARACTER", help="What stands between columns: one character, or tab; default: guessed."),
+]
+Quote = Annotated[
+    str | None,
+    typer.Option(metavar="CHARACTER", help="What stands around texts: one character, or none; default: guessed."),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether the first row holds the names of the columns; default: guessed.",
+        show_default=False,
+    ),
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Sheet of a workbook, or file in a zip; * takes all that have the same columns."),
+]
+
+
 SLOW_BYTES = 20_000_000
 """Smaller files are read before anybody asks how far it is."""
 Files = Annotated[
@@ -77,7 +103,7 @@ Files = Annotated[
     typer.Argument(
         metavar="FILE...",
         help="CSV, TSV, JSON, JSON Lines, Parquet or Excel, or a zip or gzip with one of them, several as one table; or a retrieval "
-        "set (corpus, queries, qrels) as a zip, a folder or several files.",
+        "set (corpus, queries, qrels) as a zip, a folder or several files; or hub:owner/name[:config][@split], a dataset of the hub.",
     ),
 ]
 
@@ -142,6 +168,11 @@ def check(
     text: Text = None,
     class_: Class = None,
     as_: As = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    header: Header = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Say how a table is read and what is wrong with it. Ends with 0 when it could be read, whatever was found."""
@@ -149,7 +180,7 @@ def check(
     from studio.training.estimate import row_lengths
 
     named = _roles(anchor, positive, negative, score, label, text, class_, as_)
-    table, roles = _read_table(files, named)
+    table, roles = _read_table(files, named, _dialect(encoding, delimiter, quote, header, sheet))
     found = inspect_table(table, roles, row_lengths)
     report = found.to_json()
     if as_json:
@@ -188,6 +219,11 @@ def fix(
     text: Text = None,
     class_: Class = None,
     as_: As = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    header: Header = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Write a mended copy of a table: what findings say is left out, swapped or corrected. The file itself stays."""
@@ -197,7 +233,9 @@ def fix(
 
     if out.exists():
         raise DataError(f"{out} is there already.", hint="Choose another name for the mended copy.")
-    prepared = prepare(*_read_table([str(file)], _roles(anchor, positive, negative, score, label, text, class_, as_)))
+    named = _roles(anchor, positive, negative, score, label, text, class_, as_)
+    dialect = _dialect(encoding, delimiter, quote, header, sheet)
+    prepared = prepare(*_read_table([str(file)], named, dialect))
     data, history = fix_all(prepared.data, prepared.format, do)
     try:
         write_csv(out, data.drop_columns("row"))
@@ -313,7 +351,7 @@ def train(
         typer.Option(
             metavar="FILE",
             help="Table of texts: CSV, TSV, JSON, JSON Lines, Parquet or Excel, given several times they are read as one; or a "
-            "retrieval set as a zip, a folder, or its files one by one.",
+            "retrieval set as a zip, a folder, or its files one by one; or hub:owner/name[:config][@split], a dataset of the hub.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the run; new or empty.")],
@@ -333,6 +371,11 @@ def train(
     text: Text = None,
     class_: Class = None,
     as_: As = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    header: Header = None,
+    sheet: Sheet = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file of settings, such as a run's; options win over it.")
     ] = None,
@@ -348,7 +391,8 @@ def train(
     from studio.evaluation.result import Verdict
     from studio.launch import make_run, run_worker
 
-    table, roles = _read_table(data, _roles(anchor, positive, negative, score, label, text, class_, as_))
+    named = _roles(anchor, positive, negative, score, label, text, class_, as_)
+    table, roles = _read_table(data, named, _dialect(encoding, delimiter, quote, header, sheet))
     given = {**(read_settings_file(config) if config else {}), **{k: v for k, v in settings.items() if v is not None}}
     if "loss" in given:
         given["loss"] = _LOSS_NAMES.get(str(given["loss"]).lower(), given["loss"])
@@ -610,17 +654,32 @@ def _roles(
     return Roles(anchor, positive, tuple(negatives or ()), score, label, text, class_, as_ is not None)
 
 
-def _read_table(files: list[str], given: "Roles") -> "tuple[Table, Roles]":
+def _dialect(
+    encoding: str | None, delimiter: str | None, quote: str | None, header: bool | None, sheet: str | None
+) -> "Dialect | None":
+    """What was said of how a file is read; None: nothing."""
+    from studio.data.table import Dialect
+
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
+    given = Dialect("", encoding, delimiter, "" if quote == "none" else quote, header, sheet)
+    return None if given == Dialect("") else given
+
+
+def _read_table(files: list[str], given: "Roles", dialect: "Dialect | None" = None) -> "tuple[Table, Roles]":
     """The table and its roles: those that were named, the others guessed."""
-    table = _open_table(files)
+    table = _open_table(files, dialect)
     return table, _complete(table, given)
 
 
-def _open_table(files: list[str]) -> "Table":
+def _open_table(files: list[str], dialect: "Dialect | None" = None) -> "Table":
     """Several files as one table. Says how far it is where that takes time."""
     from studio.data.read import read_tables
     from studio.data.retrieval import read_folder
 
+    if any(file.startswith(PREFIX) for file in files):
+        if len(files) > 1:
+            raise DataError("A dataset of the hub is read alone.", hint="Name one, or files only.")
+        return _from_hub(files[0])
     if len(files) == 1 and Path(files[0]).is_dir():
         return read_folder(Path(files[0]))
     last = time.monotonic()
@@ -631,7 +690,21 @@ def _open_table(files: list[str]) -> "Table":
             last = time.monotonic()
             _say(f"{words}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
-    return read_tables([Path(file) for file in files], report=report)
+    return read_tables([Path(file) for file in files], dialect=dialect, report=report)
+
+
+def _from_hub(text: str) -> "Table":
+    """A dataset of the hub as a table; how many of its rows is said."""
+    from studio.data.read import read_table
+    from studio.settings import Settings
+
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = os.environ["TQDM_DISABLE"] = "1"
+    settings = Settings()
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / FILE
+        brought = bring(hub_name(text), path, settings.max_hub_rows, settings.max_upload_mb, _report_making())
+        _say(brought.words)
+        return read_table(path, name=brought.name.file_name)
 
 
 def _complete(table: "Table", given: "Roles") -> "Roles":

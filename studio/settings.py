@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite inside the workspace.")
     max_upload_mb: int = Field(1024, ge=1, description="Largest file that can be uploaded, in megabytes.")
     max_corpus_rows: int = Field(100_000, ge=1, description="Most rows that a search corpus may have.")
+    max_hub_rows: int = Field(1_000_000, ge=1, description="Most rows that are taken from a dataset of the hub.")
     training_slots: int = Field(1, ge=1, description="Runs that may train at the same time.")
     max_attempts: int = Field(3, ge=1, description="How often a run is started when its process dies unexpectedly.")
     stop_grace_s: float = Field(10.0, gt=0, description="Seconds between asking a process to end and killing it.")

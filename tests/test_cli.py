@@ -86,6 +86,23 @@ def judged(questions, table) -> Callable[..., Path]:
 # check
 
 
+def test_how_a_file_is_read_can_be_said(tmp_path):
+    file = tmp_path / "table.txt"
+    rows = [f"'caf\xe9 {i}; or so'\tanswer {i}" for i in range(40)]
+    file.write_bytes("\n".join([*rows, rows[3].upper()]).encode("cp1252"))
+    named = ("--anchor", "column_1", "--positive", "column_2")
+    said = ("--encoding", "cp1252", "--delimiter", "tab", "--no-header", "--quote")
+    report = answer("check", file, *named, *said, "'")
+    assert [report[name] for name in ("encoding", "delimiter", "quote", "header")] == ["cp1252", "\t", "'", False]
+    assert (report["rows"], report["format"]) == (41, "pair")
+    out = tmp_path / "mended.csv"
+    done = run("fix", file, "--do", "near_duplicates", "--out", out, *named, *said, "none")
+    assert done.returncode == 0, done.stderr
+    assert out.read_text(encoding="utf-8").splitlines()[:2] == ["anchor,positive", "'caf\xe9 0; or so',answer 0"]
+    assert "nonsense" in refused("check", file, "--encoding", "nonsense")
+    assert "ab" in refused("train", "--data", file, "--out", tmp_path / "run", "--delimiter", "ab")
+
+
 def test_check_says_how_a_file_is_read(pairs):
     report = answer("check", pairs)
     assert report["columns"] == ["question", "topic"]

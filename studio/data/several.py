@@ -13,7 +13,7 @@ from studio.errors import DataError
 MAX_FILES = 200
 ALL = "*"
 """As ``Dialect.sheet``: all tables of an archive or workbook, one after the other."""
-ALL_WORDS = "All of them, one after the other"
+ALL_WORDS = "All of them"
 
 
 def append(tables: Sequence[Table], name: str) -> Table:

@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.data.dataset import import_dataset
 from studio.data.read import read_tables
-from studio.data.table import Dialect, Roles
+from studio.data.table import Dialect, Roles, Table
 from studio.making.kinds import Report
 from studio.making.maker import Stopped
 from studio.training.estimate import row_lengths
@@ -29,16 +29,23 @@ def make(folder: Path, task: dict[str, Any], report: Report, stopped: Callable[[
     def told(done: int, total: int, words: str) -> None:
         if stopped():
             raise Stopped
-        report(
-            done // MB, max(total // MB, 1), f"{words}, MB".capitalize() if "reading" in words else words.capitalize()
-        )
+        words = words[:1].upper() + words[1:]  # a file's name keeps its spelling
+        if "reading" in words.lower():
+            report(done // MB, max(total // MB, 1), f"{words}, MB")
+        else:
+            report(0, 0, words)  # how long that takes is not known
 
-    places, names = zip(*task["files"], strict=True)
-    dialect = None if task["dialect"] is None else Dialect(**task["dialect"])
-    table = read_tables([folder / place for place in places], names=names, dialect=dialect, report=told)
-    roles = Roles(**{**task["roles"], "negatives": tuple(task["roles"]["negatives"])})
-    size = sum((folder / place).stat().st_size for place in places)
+    table, roles = read(folder, task, told)
+    size = sum((folder / place).stat().st_size for place, _ in task["files"])
     info = import_dataset(
         folder / "dataset", table, roles, task["name"], row_lengths, lambda words: told(size, size, words)
     )
     return {"message": f"{info.rows:,} rows were imported.", "rows": info.rows}
+
+
+def read(folder: Path, task: dict[str, Any], report: Report | None = None) -> tuple[Table, Roles]:
+    """The files that lie in the folder as one table, and what its columns are for. Raises DataError."""
+    places, names = zip(*task["files"], strict=True)
+    dialect = None if task["dialect"] is None else Dialect(**task["dialect"])
+    table = read_tables([folder / place for place in places], names=names, dialect=dialect, report=report)
+    return table, Roles(**{**task["roles"], "negatives": tuple(task["roles"]["negatives"])})

@@ -16,6 +16,7 @@ after its process was killed, and finds then what it left in the folder.
 
 KINDS: dict[str, str] = {
     "import": "studio.making.importing:make",
+    "hub": "studio.making.hub:make",
     "documents": "studio.making.documents:read",
     "queries": "studio.making.queries:write",
     "pairs": "studio.making.documents:pair",

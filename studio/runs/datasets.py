@@ -3,7 +3,7 @@
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +104,15 @@ class Datasets:
 
         return self._tables.get((upload.id, dialect), read)
 
+    def _whole(self, owner: str, upload_id: str, dialect: Dialect | None) -> Table:
+        from studio.data.read import read_tables
+
+        table = self.table(owner, upload_id, dialect)
+        if not table.partial:
+            return table
+        paths = self.upload(owner, upload_id).paths
+        return read_tables(paths, names=[path.name for path in paths], dialect=dialect)
+
     def sheets(self, owner: str, upload_id: str) -> list[tuple[str, str]]:
         """(words, value of ``Dialect.sheet``) of the sheets of a workbook, or the tables of an archive, that can be chosen."""
         from studio.data.read import agreeing, sheet_names
@@ -128,12 +137,13 @@ class Datasets:
 
     def left_out(
         self, owner: str, upload_id: str, roles: Roles | None = None, dialect: Dialect | None = None
-    ) -> pa.Table:
-        """Rows of an upload that were skipped or mended, or would not be trained on, with reasons (see data/export.py)."""
+    ) -> Iterator[pa.Table]:
+        """Rows of an upload, of a large one too all, that were skipped or mended, or would not be trained on, with reasons
+        (see data/export.py)."""
         from studio.data.export import left_out
         from studio.data.prepare import prepare
 
-        table = self.table(owner, upload_id, dialect)
+        table = self._whole(owner, upload_id, dialect)
         return left_out(table, prepare(table, roles) if roles is not None and roles.format else None)
 
     def upload(self, owner: str, upload_id: str) -> UploadRecord:
@@ -153,12 +163,7 @@ class Datasets:
 
         Large uploads are imported in the background: see imports.py.
         """
-        from studio.data.read import read_tables
-
-        table = self.table(owner, upload_id, dialect)
-        if table.partial:
-            paths = self.upload(owner, upload_id).paths
-            table = read_tables(paths, names=[path.name for path in paths], dialect=dialect)
+        table = self._whole(owner, upload_id, dialect)
         return self._import(owner, table, roles, display_name(name, Path(table.name).stem))
 
     def create_sample(self, owner: str, sample_id: str) -> DatasetRecord:

@@ -12,6 +12,7 @@ from studio.runs.drafts import Drafts
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
 from studio.runs.feed import Feeds
+from studio.runs.hub import HubDatasets
 from studio.runs.imports import Imports
 from studio.runs.indexes import Indexes
 from studio.runs.makings import Makings
@@ -45,6 +46,7 @@ class Studio:
                   list(owner) -> list[DatasetRecord]; get(owner, dataset_id); delete(owner, dataset_id)
                   rows(owner, dataset_id, offset, limit) -> pa.Table
         imports   begin(owner, upload_id, roles, name, dialect=None) -> MakingRecord; running(owner) -> MakingRecord | None
+        hub       begin(owner, name, most_rows) -> MakingRecord; arrive(owner, making_id) -> UploadRecord
         runs      create(owner, dataset_id, config, name="") -> RunRecord
                   list(owner) -> list[RunRecord], newest first; get(owner, run_id); delete(owner, run_id)
                   feed(owner, run_id, since=0) -> dict (see feed.py); log(owner, run_id, lines=200) -> str
@@ -132,6 +134,9 @@ class Studio:
         self.exports = Exports(workspace, self.runs)
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.imports = Imports(self.datasets, self.makings)
+        self.hub = HubDatasets(
+            self.workspace, self.datasets, self.makings, most_rows=settings.max_hub_rows, most_mb=settings.max_upload_mb
+        )
         self.documents = Documents(store, workspace, self.datasets, self.makings, max_upload_mb=settings.max_upload_mb)
         self.queries = Queries(settings, workspace, self.datasets, self.documents, self.makings)
         self.sweeps = Sweeps(store, workspace, self.datasets, self.runs, settings.training_slots)

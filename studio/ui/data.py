@@ -12,7 +12,7 @@ from studio.data.roles import guess_roles
 from studio.data.rows import rows_numbered
 from studio.data.table import Dialect, Roles
 from studio.errors import DataError
-from studio.runs.records import MakingRecord
+from studio.runs.records import MakingRecord, UploadRecord
 from studio.ui import dataview, html, roleform
 from studio.ui.datainputs import (
     AUTO,
@@ -192,7 +192,8 @@ class DataTab:
         named = dataview.example_rows(record.info.findings)
         found = self.shell.studio.datasets.examples(owner, dataset_id, named)
         examples = partial(rows_numbered, found)
-        report = dataview.dataset_report(record, rows, examples, known.get(record.info.parent))
+        has_left_out = self.shell.studio.imports.has_left_out(record)
+        report = dataview.dataset_report(record, rows, examples, known.get(record.info.parent), has_left_out)
         tools = self._show_tools(owner, record)
         return update, report, *page, *tools, *self._panels("dataset")
 
@@ -245,7 +246,10 @@ class DataTab:
                 hint="Clear the list with x and choose all of them at once.",
             )
         first, *more = ((path, path.name) for path in brought)
-        upload = self.shell.studio.datasets.stage(owner, *first, more)
+        return self.preview(owner, self.shell.studio.datasets.stage(owner, *first, more))
+
+    def preview(self, owner: str, upload: UploadRecord) -> tuple[Any, ...]:
+        """A new upload, with everything guessed."""
         view = self._upload_view(owner, upload.id, None, None)
         fresh = (gr.update(value=AUTO),) * 4
         title = Path(upload.file_name).stem.replace("_", " ")
@@ -411,7 +415,6 @@ def build(shell: Shell) -> DataTab:
                 elem_id="data-dataset", interactive=True,
             )  # fmt: skip
     sources = tuple(module.build(shell) for module in SOURCES)
-    importing = progress_line("data-import")
     notice = markup(elem_id="data-notice")
     empty = markup(EMPTY, elem_id="data-empty")
 
@@ -447,6 +450,7 @@ def build(shell: Shell) -> DataTab:
         save = gr.Button(
             "Save dataset and continue", variant="primary", size="lg", elem_id="data-save", scale=0, min_width=260
         )
+    importing = progress_line("data-import")  # in sight of who pressed the button
     with gr.Row(visible=False, elem_id="data-proceed-row", elem_classes="actions") as proceed_row:
         proceed = gr.Button(
             "Continue to training", variant="primary", size="lg", elem_id="data-proceed", scale=0, min_width=220

@@ -81,7 +81,7 @@ def left_out_link(report: Any, upload_id: str) -> str:
     """A download of the rows that were skipped, mended or left out; "" when there are none."""
     table, dialect = report.table, report.table.dialect
     dropped = 0 if report.prepared is None else sum(map(len, report.prepared.dropped.values()))
-    if not (table.skipped or table.repaired or dropped):
+    if not (table.skipped or table.repaired or dropped or table.partial):
         return ""
     asked: list[tuple[str, str]] = [
         ("encoding", dialect.encoding or ""),
@@ -93,6 +93,10 @@ def left_out_link(report: Any, upload_id: str) -> str:
     if report.prepared is not None:
         asked += roles_in_address(report.roles)
     href = f"/download/uploads/{upload_id}/left-out.csv?{urlencode([pair for pair in asked if pair[1]])}"
+    return _left_out_at(href)
+
+
+def _left_out_at(href: str) -> str:
     return f'<p class="fine"><a href="{html.text(href)}" download>Download the rows that were left out or mended, with reasons</a></p>'
 
 
@@ -159,11 +163,13 @@ def example_rows(findings: Sequence[Finding]) -> list[int]:
     return sorted({row for finding in findings for row in finding.rows[:EXAMPLES]})
 
 
-def dataset_report(record: Any, rows: pa.Table, examples: Examples, parent: Any = None) -> str:
+def dataset_report(
+    record: Any, rows: pa.Table, examples: Examples, parent: Any = None, has_left_out: bool = False
+) -> str:
     """Counts, findings and text lengths of a kept dataset.
 
     ``rows``: some of its rows, for their lengths; ``examples``: its rows by number; ``parent``: the dataset that it is a
-    version of, where that is still there.
+    version of, where that is still there; ``has_left_out``: the rows left out can be had.
     """
     info = record.info
     kind = FORMAT[info.format]
@@ -187,7 +193,8 @@ def dataset_report(record: Any, rows: pa.Table, examples: Examples, parent: Any 
     source = f'{history}<p class="fine">From {html.text(info.file_name)}</p><ul class="columns">{columns}</ul>'
     fixes = fixes_for(info.findings, info.format, info.rows)
     words = finding_list(info.findings, examples, fixes, mendable=True)
-    return _report(facts, words + source, length_figure(rows, info.rows))
+    link = _left_out_at(f"/download/datasets/{record.id}/left-out.csv") if has_left_out else ""
+    return _report(facts, words + source + link, length_figure(rows, info.rows))
 
 
 def _report(facts: str, words: str, lengths: str) -> str:

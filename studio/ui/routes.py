@@ -9,6 +9,7 @@ import importlib.util
 import json
 import re
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,10 @@ def add_routes(app: FastAPI, studio: Any) -> None:
         rows = studio.datasets.left_out(owner_of(request), upload_id, roles_asked(asked), dialect)
         return csv_of(studio, rows, "left-out.csv")
 
+    @app.get("/download/datasets/{dataset_id}/left-out.csv")
+    def download_left_out_of_import(dataset_id: str, request: Request) -> FileResponse:
+        return csv_of(studio, studio.imports.left_out(owner_of(request), dataset_id), "left-out.csv")
+
     @app.get("/download/documents/{upload_id}/pairs.csv")
     def download_pairs(upload_id: str, request: Request) -> FileResponse:
         """Recipes and settings are in the query, as pairsview.download puts them there."""
@@ -177,10 +182,14 @@ def add_routes(app: FastAPI, studio: Any) -> None:
         return JSONResponse({"message": words, "hint": "The server's log says more."}, 500)
 
 
-def csv_of(studio: Any, rows: pa.Table, file_name: str) -> FileResponse:
+def csv_of(studio: Any, rows: pa.Table | Iterable[pa.Table], file_name: str) -> FileResponse:
     """Rows as a download; the file is removed once it is sent."""
     path = studio.workspace.tmp / f"{secrets.token_hex(8)}.csv"
-    write_csv(path, rows)
+    try:
+        write_csv(path, rows)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     gone = BackgroundTask(path.unlink, missing_ok=True)
     return FileResponse(path, media_type="text/csv", filename=file_name, background=gone)
 

@@ -5,6 +5,7 @@ import csv
 import pyarrow as pa
 import pytest
 
+from studio.data import export
 from studio.data.export import left_out, write_csv
 from studio.data.prepare import prepare
 from studio.data.read import read_table
@@ -49,4 +50,17 @@ def test_rows_left_out_are_listed_with_reason_and_cells(table, tmp_path):
 
 def test_a_good_table_leaves_nothing_out(samples):
     source = read_table(samples / "programs_triplets.csv")
-    assert len(left_out(source, prepare(source, Roles("anchor", "positive", ("negative",))))) == 0
+    parts = list(left_out(source, prepare(source, Roles("anchor", "positive", ("negative",)))))
+    assert [len(part) for part in parts] == [0]
+
+
+def test_rows_left_out_come_in_parts_that_make_one_list(table, tmp_path, monkeypatch):
+    source = table({"q": [f"q {i % 7}" for i in range(20)], "a": ["x"] * 20}, skipped=(RowNote(30, "has 3 cells"),))
+    prepared = prepare(source, Roles("q", "a"))
+    write_csv(tmp_path / "one.csv", left_out(source, prepared))
+    monkeypatch.setattr(export, "BATCH", 3)
+    assert len(list(left_out(source, prepared))) == 5
+    write_csv(tmp_path / "parts.csv", left_out(source, prepared))
+    assert cells(tmp_path / "parts.csv") == cells(tmp_path / "one.csv")
+    assert cells(tmp_path / "one.csv")[1] == ["9", "left out", "the same as row 2", "q 0", "x"]
+    assert cells(tmp_path / "one.csv")[-1] == ["30", "skipped", "has 3 cells", "", ""]

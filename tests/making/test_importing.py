@@ -33,6 +33,7 @@ def test_files_become_the_dataset_that_their_roles_say(tmp_path, task):
         "Mine", 600, {"anchor": "q", "positive": "a"}, {"anchor is empty": 2},
     )  # fmt: skip
     assert load_rows(tmp_path / "dataset")["anchor"][599].as_py() == "question 1 299"
+    assert not any("mb" in words for _, _, words in told)
     assert {"Checking the rows", "Writing the dataset"} <= {words for _, _, words in told}
 
 

@@ -11,6 +11,7 @@ from studio.runs.datasets import Datasets
 from studio.runs.documents import Documents
 from studio.runs.drafts import Drafts
 from studio.runs.exports import Exports
+from studio.runs.hub import HubDatasets
 from studio.runs.queries import Queries
 from studio.runs.studio import Studio
 from studio.runs.training_runs import Runs
@@ -25,6 +26,7 @@ PARTS = {
     "exports": Exports,
     "documents": Documents,
     "queries": Queries,
+    "hub": HubDatasets,
 }
 OWN_NOTHING = {
     "datasets": {"stage", "create_sample", "list", "sweep", "add"},
@@ -34,6 +36,7 @@ OWN_NOTHING = {
     "exports": set(),
     "documents": {"stage"},
     "queries": {"can_go_on"},
+    "hub": {"begin", "latest"},
 }
 """Methods that make something new, or are not given a thing of a person's by its id."""
 

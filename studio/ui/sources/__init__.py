@@ -3,12 +3,12 @@
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
-from studio.ui.sources import documents
+from studio.ui.sources import documents, hub
 
 if TYPE_CHECKING:
     from studio.ui.data import DataTab
 
-SOURCES: tuple[ModuleType, ...] = (documents,)
+SOURCES: tuple[ModuleType, ...] = (hub, documents)
 """Each has ``build(shell) -> Source``; in the order in which they stand on the page."""
 
 
