@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from studio.catalog.losses import LOSS
+from studio.data.codes import numbers
 from studio.data.rows import class_numbers, text_columns
 from studio.data.split import Split, split
 from studio.errors import ConfigError, DataError
@@ -98,7 +98,7 @@ def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
     batch_size, left_out = START_BATCH_SIZE if config.batch_size == AUTO else config.batch_size, 0
     notes: list[str] = []
     if loss.in_batch_negatives and len(train):
-        batch_size, notes, left_out = _fill(data.take(train).select(text_columns(data)[:2]), batch_size)
+        batch_size, notes, left_out = _fill([numbers(data[name])[train] for name in text_columns(data)[:2]], batch_size)
     if loss.good_batch_size and batch_size < loss.good_batch_size:
         notes.append(
             f"{loss.label} looks for hard negatives in the batch: it wants {loss.good_batch_size} rows or more, "
@@ -156,13 +156,16 @@ def most_rows(data: pa.Table, config: TrainConfig) -> int:
     return 2 ** int(math.log2(max(wanted, LOSS[config.loss].min_batch_size, 1)))
 
 
-def _fill(rows: pa.Table, batch_size: int) -> tuple[int, list[str], int]:
+def _fill(columns: list[np.ndarray], batch_size: int) -> tuple[int, list[str], int]:
     """Batch size that different texts can fill, what to say of it, and how many rows an epoch leaves out.
+
+    ``columns``: numbers of the texts of the rows that train; equal texts have the same.
 
     The other rows of a batch serve as wrong answers, so no text may stand in it twice. With 77 different positives a
     batch holds at most 77 rows; asking for more would silently train on a part of the rows only.
     """
-    counts = [pc.value_counts(column).field("counts") for column in rows.columns]
+    counts = [np.unique(column, return_counts=True)[1] for column in columns]
+    rows = len(columns[0])
     distinct = min(len(c) for c in counts)
     notes = []
     if distinct < batch_size:
@@ -171,11 +174,11 @@ def _fill(rows: pa.Table, batch_size: int) -> tuple[int, list[str], int]:
             f"The rows have only {distinct} different texts in a column and a batch must not hold one twice: "
             f"batches have {batch_size} rows."
         )
-    batches = math.ceil(len(rows) / batch_size)
-    left_out = max(int(np.maximum(c.to_numpy() - batches, 0).sum()) for c in counts)
-    if left_out > TOLD_SHARE * len(rows):
+    batches = math.ceil(rows / batch_size)
+    left_out = max(int(np.maximum(c - batches, 0).sum()) for c in counts)
+    if left_out > TOLD_SHARE * rows:
         notes.append(
             f"Some texts stand in more rows than there are batches ({batches}), and a batch takes each once: "
-            f"about {left_out:,} of {len(rows):,} rows are left out in each epoch. Smaller batches leave out fewer."
+            f"about {left_out:,} of {rows:,} rows are left out in each epoch. Smaller batches leave out fewer."
         )
     return batch_size, notes, left_out
