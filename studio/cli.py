@@ -525,7 +525,7 @@ def negatives(
         raise DataError(f"{out} is there already.", hint="Choose another name for the triplets.")
     task: dict[str, Any] = {"settings": config.model_dump(), "name": out.stem}
     with tempfile.TemporaryDirectory() as place:
-        folder = _source(Path(place), *_read_table([file], Roles(anchor, positive, tuple(negative or ()))))
+        folder = _source(Path(place), *_read_table([str(file)], Roles(anchor, positive, tuple(negative or ()))))
         if corpus is not None:
             task["corpus"] = _write_texts(folder, corpus, corpus_text)
 
@@ -565,7 +565,7 @@ def suspects(
 
     with tempfile.TemporaryDirectory() as place:
         roles = _roles(anchor, positive, negative, score, label, text, class_, None)
-        folder = _source(Path(place), *_read_table([file], roles))
+        folder = _source(Path(place), *_read_table([str(file)], roles))
 
         from studio.making.suspects import make
 
