@@ -59,6 +59,7 @@ def test_doubtful_rows_are_judged_by_keyboard_and_dropped_in_a_new_version(serve
     expect(page.locator(".review-head b")).to_have_text("3 of 10")
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".review-row .state")).to_have_text("Kept")
+    expect(page.locator(".review-body")).to_have_attribute("aria-busy", "false")
     # Nothing is lost when the page is closed.
     page.reload()
     expect(page.locator(".review-head b")).to_have_text("3 of 10", timeout=30_000)

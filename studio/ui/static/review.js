@@ -89,9 +89,12 @@ window.studio.mountReview = (element, trigger) => {
 
   // What is decided shows at once, so that the next key is about the next row; the server hears of it in the same order.
   let waiting = 0;
+  // Who leaves while decisions are still on their way is asked.
+  window.addEventListener("beforeunload", (event) => { if (waiting) event.preventDefault(); });
   function send(path, sent) {
     const mine = id;
     waiting += 1;
+    body.setAttribute("aria-busy", "true");
     busy = busy.then(async () => {
       let answer = null;
       try {
@@ -103,6 +106,7 @@ window.studio.mountReview = (element, trigger) => {
         answer = null;
       }
       waiting -= 1;
+      body.setAttribute("aria-busy", String(waiting > 0));
       if (answer && mine === id && !waiting) { take(answer); show(); }
     });
   }
