@@ -179,7 +179,7 @@ def config_of(plan: SweepPlan, trial: Trial) -> TrainConfig:
 
 def metric_of(folder: Path) -> str:
     """Id of the metric that trials are compared by: that of the verdict."""
-    return FORMAT[load_info(folder / "dataset").format].primary_metric
+    return FORMAT[load_info(folder / "dataset").judged_as].primary_metric
 
 
 def importance(folder: Path) -> dict[str, float]:
