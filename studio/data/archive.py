@@ -28,6 +28,8 @@ WHOLE_ONLY = (".json", ".parquet", ".xlsx", ".xlsm")
 """Kinds whose beginning alone says nothing."""
 HEAD_BYTES = 8 << 20
 BLOCK = 1 << 20
+DAMAGED = (EOFError, OSError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error)
+"""What unpacking a damaged, locked or unusually packed archive raises."""
 HINT = "Unpack it and upload the table itself."
 
 
@@ -170,7 +172,7 @@ def _told(kind: str) -> Iterator[None]:
     """Damaged archives raise many things; people are told one."""
     try:
         yield
-    except (EOFError, OSError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         raise DataError(
             f"The {kind} archive is broken, cut off or packed in an unusual way.",
             hint=f"Pack or upload it again. {TABLE_HINT}",

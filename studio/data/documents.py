@@ -7,7 +7,6 @@ named with the reason and costs nothing else.
 import re
 import tempfile
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from studio.data.archive import ARCHIVES, copy_out, is_zip, refuse_bomb
+from studio.data.archive import ARCHIVES, DAMAGED, copy_out, is_zip, refuse_bomb
 from studio.data.encoding import MAGIC, detect_encoding
 from studio.data.html_text import declared_encoding, read_html
 from studio.data.markdown_text import read_markdown
@@ -286,7 +285,7 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> 
             copy_out(source, target, max(info.compress_size, 1))
     except DataError as error:
         return DataError(f"was not unpacked: {error.message}")
-    except (EOFError, OSError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error):
+    except DAMAGED:
         return DataError("is broken in the archive")
     return target
 
@@ -295,7 +294,7 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> 
 def _told() -> Iterator[None]:
     try:
         yield
-    except (EOFError, OSError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         raise DataError("The zip archive is broken or cut off.", hint="Pack or upload it again.") from error
 
 
