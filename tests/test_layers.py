@@ -21,7 +21,6 @@ LAYERS = (
     {"making"},
     {"runs", "worker", "launch"},
     {"ui"},
-    {"cli_accounts"},
     {"cli"},
     {"__main__"},
 )

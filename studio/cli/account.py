@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from studio.cli.base import app
 from studio.errors import AccessError
 
 if TYPE_CHECKING:
     from studio.runs.accounts import Accounts
     from studio.runs.store import Store
 
-app = typer.Typer(help="Make, list and change the accounts of a workspace.", no_args_is_help=True, add_completion=False)
+group = typer.Typer(
+    help="Make, list and change the accounts of a workspace.", no_args_is_help=True, add_completion=False
+)
+app.add_typer(group, name="account")
 
 Name = Annotated[str, typer.Argument(help="Name to sign in with.")]
 Place = Annotated[Path | None, typer.Option(help="Folder of the server; otherwise STUDIO_WORKSPACE.")]
@@ -47,7 +51,7 @@ def _password(from_input: bool) -> str:
     return typer.prompt("Password", hide_input=True, confirmation_prompt=True)
 
 
-@app.command()
+@group.command()
 def add(
     name: Name,
     admin: Annotated[bool, typer.Option("--admin", help="May look after the other accounts.")] = False,
@@ -67,7 +71,7 @@ def add(
             print(f"{store.give_all(LOCAL, record.name):,} things belong to {record.name} now.")
 
 
-@app.command("list")
+@group.command("list")
 def list_all(workspace: Place = None) -> None:
     """List all accounts."""
     with _opened(workspace) as (accounts, _):
@@ -76,7 +80,7 @@ def list_all(workspace: Place = None) -> None:
             print(f"{record.name:<30} {state:<9} since {record.created:%Y-%m-%d}")
 
 
-@app.command()
+@group.command()
 def reset(name: Name, from_input: FromInput = False, workspace: Place = None) -> None:
     """Give an account a new password. Its sessions end."""
     with _opened(workspace) as (accounts, _):
@@ -85,7 +89,7 @@ def reset(name: Name, from_input: FromInput = False, workspace: Place = None) ->
         print(f"{name} has a new password.")
 
 
-@app.command()
+@group.command()
 def disable(name: Name, workspace: Place = None) -> None:
     """Keep somebody out. What they own stays, and their runs go on."""
     with _opened(workspace) as (accounts, _):
@@ -93,7 +97,7 @@ def disable(name: Name, workspace: Place = None) -> None:
         print(f"{name} cannot sign in any more.")
 
 
-@app.command()
+@group.command()
 def enable(name: Name, workspace: Place = None) -> None:
     """Let somebody in again."""
     with _opened(workspace) as (accounts, _):
