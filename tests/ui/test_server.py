@@ -75,7 +75,7 @@ def test_a_bug_in_a_route_is_an_id_and_no_traceback(client, studio, monkeypatch)
 
 def test_every_route_passes_the_owner_on(client, studio, monkeypatch):
     asked = []
-    monkeypatch.setattr("studio.ui.routes.owner_of", lambda request: "alice")
+    monkeypatch.setattr("studio.ui.api.runs.owner_of", lambda request: "alice")
     monkeypatch.setattr(studio.runs, "list", lambda owner: asked.append(owner) or [])
     client.get("/api/runs")
     assert asked == ["alice"]

@@ -55,6 +55,27 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
   const rate = chart("chart-rate", "Learning rate");
   const curves = h("div", { class: "charts" }, loss.figure, held.figure, rate.figure);
 
+  // Folds below the verdict; each is a file of its own that has registered itself
+  const folds = window.studio.runParts.map((part) => {
+    const body = h("div", { class: "run-part" });
+    const summary = h("summary");
+    const fold = h("details", { id: `run-part-${part.id}`, ontoggle: fill }, summary, body);
+    let filledFor = null;
+    function fill() {
+      const now = JSON.stringify([run.state, run.verdict]);
+      if (!fold.open || fold.hidden || filledFor === now) return;
+      filledFor = now;
+      body.replaceChildren();
+      part.show(body, run);
+    }
+    return { fold, renew() {
+      fold.hidden = !part.wanted(run);
+      const title = typeof part.title === "function" ? part.title(run) : part.title;
+      if (summary.textContent !== title) summary.textContent = title;
+      fill();
+    } };
+  });
+
   // Log and settings
   const log = h("pre", { tabindex: "0", "aria-label": "Log" });
   const logBox = h("details", { id: "run-log", ontoggle: () => showLog() }, h("summary", {}, "Log"), log);
@@ -65,7 +86,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
 
   place.replaceChildren(
     h("div", { class: "run-head" }, h("div", {}, h("div", { class: "run-title" }, title, state), about), actions),
-    h("div", { class: "run-now" }, status, bar), spoken, verdict, curves, notes, settings, logBox, sure);
+    h("div", { class: "run-now" }, status, bar), spoken, verdict, h("div", { class: "run-parts" }, ...folds.map((each) => each.fold)), curves, notes, settings, logBox, sure);
   place.dataset.run = run.id;
 
   async function showLog() {
@@ -88,6 +109,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     script.hidden = !run.has_script;
     bar.hidden = over;
     showEnd();
+    for (const each of folds) each.renew();
   }
 
   function wake() {

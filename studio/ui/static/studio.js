@@ -130,5 +130,15 @@ window.studio = (() => {
     return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   }
 
-  return { ready, h, ids, remember, request, duration };
+  /**
+   * A fold on the page of a run: { id, title, order, wanted: (run) => whether this run has it, show: (body, run) => fill it }.
+   * It is filled when it is opened first, and again when the run has changed its end. `title` may be a function of the run.
+   */
+  const runParts = [];
+  function runPart(part) {
+    runParts.push(part);
+    runParts.sort((one, other) => one.order - other.order);
+  }
+
+  return { ready, h, ids, remember, request, duration, runParts, runPart };
 })();

@@ -1,8 +1,8 @@
-"""What static/review.js and static/edit.js ask for and send. Every route passes the owner on, as those of routes.py do."""
+"""What static/review.js and static/edit.js ask for and send."""
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel
 
 from studio.runs.drafts import Edited
@@ -25,8 +25,7 @@ class Step(BaseModel):
     values: dict[str, Any] | None = None
 
 
-def router(studio: Any) -> APIRouter:
-    """Reviews and drafts of one studio."""
+def add(app: FastAPI, studio: Any) -> None:
     api = APIRouter(prefix="/api")
 
     @api.get("/reviews/{review_id}")
@@ -80,7 +79,7 @@ def router(studio: Any) -> APIRouter:
         studio.drafts.discard(owner_of(request), dataset_id)
         return {}
 
-    return api
+    app.include_router(api)
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
