@@ -5,9 +5,11 @@ Every look-up of a person's things takes the owner; what is somebody else's is a
 """
 
 import secrets
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -121,6 +123,16 @@ SWEEPS = sa.Table(
 
 _NOUN = {UPLOADS: "upload", DATASETS: "dataset", RUNS: "run", CORPORA: "corpus", MAKINGS: "making", SWEEPS: "sweep"}
 
+FOLDER_OF = {
+    "uploads": UPLOADS,
+    "datasets": DATASETS,
+    "runs": RUNS,
+    "corpora": CORPORA,
+    "makings": MAKINGS,
+    "sweeps": SWEEPS,
+}
+"""Folder of the workspace -> table whose rows each have a folder in it, named by their id."""
+
 _WORK = {
     "queued": ("running", "failed", "cancelled"),
     "running": ("queued",),
@@ -155,6 +167,12 @@ def new_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(10))
 
 
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copy a database of SQLite as it is at one moment, while others write to it."""
+    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as one, closing(sqlite3.connect(target)) as copy:
+        one.backup(copy)
+
+
 class Store:
     def __init__(self, url: str):
         self._url = sa.make_url(url)
@@ -181,6 +199,23 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    # backups
+
+    def ids(self, table: sa.Table) -> list[str]:
+        """Of everybody's."""
+        with self._reading() as connection:
+            return list(connection.scalars(sa.select(table.c.id)))
+
+    def forget(self, table: sa.Table, id: str) -> None:
+        """Remove a row of anybody's, whatever state it is in."""
+        with self._writing() as connection:
+            connection.execute(table.delete().where(table.c.id == id))
+
+    def drop_indexes(self) -> None:
+        """Forget all indexes; each is built again when somebody searches."""
+        with self._writing() as connection:
+            connection.execute(INDEXES.delete())
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:

@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -13,6 +15,8 @@ from studio.errors import HostError, NotFound
 from studio.runs import store as store_module
 from studio.runs.migrations import HEAD
 from studio.runs.store import LEGAL, RUNS, UPLOADS, Store, new_id
+
+EARLIER = [f"{number:04}" for number in range(1, int(HEAD))]
 
 
 @pytest.fixture
@@ -42,6 +46,40 @@ def test_the_version_that_is_compared_at_start_is_the_newest_migration():
     config = Config()
     config.set_main_option("script_location", "studio.runs:migrations")
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_a_database_of_every_earlier_version_keeps_what_it_holds(tmp_path, version):
+    """One row in each table that there was, every column filled; then a start of today's studio."""
+    place = tmp_path / "studio.db"
+    engine = sa.create_engine(f"sqlite:///{place}")
+    with engine.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", "studio.runs:migrations")
+        command.upgrade(config, version)
+        old = sa.MetaData()
+        old.reflect(connection)
+        before = {}
+        for table in old.sorted_tables:
+            if table.name == "alembic_version":
+                continue
+            # Text is a number too, so that a column that changes its type has something that it can become.
+            before[table.name] = {
+                column.name: 1 if isinstance(column.type, (sa.Boolean, sa.Integer, sa.Float)) else "1"
+                for column in table.columns
+            }
+            connection.execute(table.insert().values(**before[table.name]))
+    engine.dispose()
+    assert "runs" in before
+    store = Store(f"sqlite:///{place}")
+    store.open()
+    with store._reading() as connection:
+        new = sa.MetaData()
+        new.reflect(connection)
+        for name, values in before.items():
+            [row] = connection.execute(new.tables[name].select()).mappings()
+            assert {column: row[column] for column in values} == values
+    store.close()
 
 
 def test_a_database_is_opened_again_with_what_it_holds(store, tmp_path):
