@@ -1,6 +1,6 @@
 # make run      set everything up and start the studio
 # make test     style, unit tests, and the walk through the pages in a real browser
-# make check    style only
+# make check    style, what is dangerous in the code, known vulnerabilities of what is installed
 .PHONY: run test check screenshots clean
 
 PYTHON_IN := .venv/bin/python
@@ -17,6 +17,8 @@ test: .venv/.test-ready check
 check: .venv/.test-ready
 	@$(PYTHON_IN) -m ruff check .
 	@$(PYTHON_IN) -m ruff format --check .
+	@$(PYTHON_IN) -m bandit --quiet --recursive studio --severity-level medium --configfile pyproject.toml
+	@sh scripts/audit.sh
 
 screenshots: .venv/.test-ready
 	@sh scripts/browser.sh

@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     warm_models: int = Field(
         4, ge=2, description="Models kept in the server's memory for search; least recently used goes first."
     )
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="What Prometheus has to show to read /metrics; empty: only this machine may."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="How the server's log is written: lines or JSON.")
 
     llm_url: str = Field(
         "",

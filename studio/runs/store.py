@@ -200,6 +200,24 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
 
+    # watching
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many of everybody's are in which state, by table."""
+        with self._reading() as connection:
+            return {
+                table.name: dict(
+                    connection.execute(sa.select(table.c.state, sa.func.count()).group_by(table.c.state)).all()
+                )
+                for table in LEGAL
+            }
+
+    def longest_wait_s(self) -> float:
+        """How long the run waits that is queued longest; 0 when none is."""
+        with self._reading() as connection:
+            since = connection.scalar(sa.select(sa.func.min(RUNS.c.queued)).where(RUNS.c.state == "queued"))
+        return 0.0 if since is None else max(0.0, time.time() - since)
+
     # backups
 
     def ids(self, table: sa.Table) -> list[str]:

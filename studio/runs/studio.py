@@ -155,6 +155,20 @@ class Studio:
         self._store.close()
         self.workspace.close()
 
+    # for whoever watches the server; numbers only, nothing of anybody's
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """``{"runs": {state: how many}, "makings": ..., "sweeps": ..., "indexes": ...}``"""
+        return self._store.counts()
+
+    def longest_wait_s(self) -> float:
+        """How long the run waits that is queued longest; 0: none waits."""
+        return self._store.longest_wait_s()
+
+    def looked_s_ago(self) -> float:
+        """Since the supervisor last looked at everything, in seconds."""
+        return self.supervisor.looked_s_ago
+
     def _sweep(self) -> None:
         self.datasets.sweep()
         self.makings.sweep()

@@ -45,6 +45,7 @@ class Supervisor:
         """Folder -> when its process was first seen overdue (monotonic: the clock of the day may be set)."""
         self._told: set[Path] = set()
         """Those that were sent TERM: once is enough, a second one could cut short what the first began."""
+        self._looked = time.monotonic()
         self._wake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
@@ -55,6 +56,11 @@ class Supervisor:
     def wake(self) -> None:
         """Look now instead of within a second."""
         self._wake.set()
+
+    @property
+    def looked_s_ago(self) -> float:
+        """Since everything was last looked at, in seconds; grows when it stumbles again and again."""
+        return time.monotonic() - self._looked
 
     def close(self) -> None:
         self._closing = True
@@ -80,6 +86,7 @@ class Supervisor:
                 for row in lane.order(at_work)[: max(0, lane.slots - len(at_work))]:
                     self._launch(lane, row)
             self._housekeeping()
+        self._looked = time.monotonic()
 
     def _launch(self, lane: Lane, row: Row) -> None:
         folder = lane.folder(row)

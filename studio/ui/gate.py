@@ -16,8 +16,8 @@ from studio.settings import Settings
 from studio.ui import html
 
 COOKIE = "studio_session"
-OPEN_PATHS = ("/login", "/healthz", "/ui/studio.css", "/ui/logo.svg")
-"""What can be seen without signing in."""
+OPEN_PATHS = ("/login", "/healthz", "/metrics", "/ui/studio.css", "/ui/logo.svg")
+"""What can be seen without signing in; /metrics looks itself who asks."""
 
 
 class Gate:

@@ -3,7 +3,6 @@
 import functools
 import gzip
 import importlib.util
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,11 @@ from studio.ui.api import PARTS
 from studio.ui.handlers import report_bug
 from studio.ui.theme import SCRIPTS, STATIC
 
-BOOT = secrets.token_hex(4)
-"""Changes when the server is restarted; an open page then loads itself again."""
-
 
 def add_routes(app: FastAPI, studio: Any) -> None:
     """Everything except the Gradio page itself."""
     for part in PARTS:
         part.add(app, studio)
-
-    @app.get("/healthz")
-    def healthz() -> dict[str, str]:
-        return {"status": "ok", "boot": BOOT}
 
     @app.get("/plotly.js")
     def plotly() -> Response:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import socket
 import sys
 import tempfile
@@ -14,7 +15,9 @@ from studio.settings import Settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-log = logging.getLogger(__name__)
+BOOT = secrets.token_hex(4)
+"""Changes when the server is restarted; an open page then loads itself again."""
+LOG_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def serve(settings: Settings) -> None:
@@ -81,6 +84,7 @@ def build_server(studio: Any, settings: Settings) -> "FastAPI":
     from studio.ui.routes import add_routes
     from studio.ui.security import Guard, allowed_hosts
     from studio.ui.theme import HEAD, theme
+    from studio.ui.watch import add_watch
 
     app = FastAPI(title="Sentence Studio", docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, studio)
@@ -93,6 +97,7 @@ def build_server(studio: Any, settings: Settings) -> "FastAPI":
         hosts=allowed_hosts(settings.host, settings.allowed_hosts.split(",")),
         max_body_bytes=(settings.max_upload_mb + 1) * 1024 * 1024,
     )
+    add_watch(app, studio, settings, BOOT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries' own deprecations are nothing that people can act on
         return gr.mount_gradio_app(
@@ -117,8 +122,7 @@ def build_server(studio: Any, settings: Settings) -> "FastAPI":
 
 def run(settings: Settings) -> int:
     """Serve; returns the exit code of the process: 2 when the machine is in the way, said in one line."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("studio").setLevel(logging.INFO)
+    set_up_log(settings.log_format)
     try:
         serve(settings)
     except HostError as error:
@@ -127,3 +131,15 @@ def run(settings: Settings) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def set_up_log(form: str) -> None:
+    """The server's log, to standard error: lines for people, or one JSON object a line for what collects them."""
+    logging.basicConfig(level=logging.WARNING, format=LOG_LINE, force=True)
+    logging.getLogger("studio").setLevel(logging.INFO)
+    if form == "json":
+        from pythonjsonlogger.json import JsonFormatter
+
+        names = {"asctime": "time", "levelname": "level", "name": "logger"}
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonFormatter(LOG_LINE, rename_fields=names))
