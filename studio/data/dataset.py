@@ -4,7 +4,9 @@ Columns of data.parquet, always in this order, those of the format only: ``ancho
 ``negative_1`` ... ``negative_n``), ``score`` (float64 in [0, 1]) or ``label`` (int64, 0 or 1); or ``text`` and, where
 there is one, ``class`` (string, as it is spelt in the file); where a retrieval set divides its rows, ``part`` (``train`` or
 ``test``); last ``row`` (int64, the row's number in the file). A retrieval set also has ``corpus.parquet``: one column
-``text``, the documents that held-out queries are searched in.
+``text``, the documents that held-out queries are searched in. Where the file had columns that are not trained on but sort
+its rows (a source, a year), ``extra.parquet`` keeps them: ``row`` and a string column each; see extra.py. Datasets of earlier
+versions have none.
 """
 
 from collections.abc import Callable, Sequence
@@ -133,6 +135,12 @@ def load_corpus(folder: Path) -> pa.ChunkedArray | None:
     """Documents of a retrieval set; None when the dataset has no corpus of its own."""
     path = folder / "corpus.parquet"
     return pq.read_table(path, memory_map=True)["text"] if path.is_file() else None
+
+
+def load_extra(folder: Path) -> pa.Table | None:
+    """Columns that are not trained on, with ``row``; None when the dataset has none."""
+    path = folder / "extra.parquet"
+    return pq.read_table(path) if path.is_file() else None
 
 
 def load_rows(folder: Path) -> pa.Table:
