@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from studio.catalog.findings import KIND
 from studio.data.check import Measure, check
+from studio.data.extra import extra_columns
 from studio.data.prepare import prepare
 from studio.data.spool import BATCH, IN_MEMORY_BYTES, Spool, batches
 from studio.data.table import Finding, Roles, Table
@@ -62,14 +63,20 @@ class DatasetInfo:
         return "pair" if self.mined_with else self.format
 
 
-def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo, corpus: pa.Array | None = None) -> None:
+def save_dataset(
+    folder: Path, data: pa.Table, info: DatasetInfo, corpus: pa.Array | None = None, extra: pa.Table | None = None
+) -> None:
     """Write a dataset; the folder must not exist or be empty. dataset.json is written last.
 
-    ``corpus``: the documents of a retrieval set; ``info.corpus_rows`` says how many.
+    ``corpus``: the documents of a retrieval set; ``info.corpus_rows`` says how many. ``extra``: columns that sort the rows,
+    with ``row``; those of other rows than ``data`` has are left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if corpus is not None:
         pq.write_table(pa.table({"text": corpus}), folder / "corpus.parquet", compression="zstd")
+    if extra is not None:
+        extra = extra.filter(pc.is_in(extra["row"], value_set=data["row"].combine_chunks()))
+        pq.write_table(extra, folder / "extra.parquet", compression="zstd")
     with pq.ParquetWriter(folder / "data.parquet", data.schema, compression="zstd") as file:
         for batch in batches(data):
             file.write_batch(batch)
@@ -115,7 +122,8 @@ def import_dataset(
         corpus_rows=0 if table.retrieval is None else len(table.retrieval.corpus),
         mined_with="a model" if any(map(is_mined, roles.negatives)) else "",
     )
-    save_dataset(folder, prepared.data, info, None if table.retrieval is None else table.retrieval.corpus)
+    corpus = None if table.retrieval is None else table.retrieval.corpus
+    save_dataset(folder, prepared.data, info, corpus, extra_columns(table, roles, prepared.data["row"]))
     return info
 
 

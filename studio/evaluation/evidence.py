@@ -6,6 +6,7 @@
     tuned.npy       the same by the tuned model
     rows.parquet    what was judged, one query, pair or triplet a row; see ROWS
     hits.parquet    query, model (base | tuned | bm25), rank (from 1), text, score, right: the first ten hits of each
+    slices.json     base against tuned on parts of the rows: length bands, languages, values of columns; see slices.py
     meta.json       format, primary, by, metrics, models, columns, texts, searched; written last
 
 The folder is written aside and renamed: it is whole or not there at all. Runs of earlier versions have none.
@@ -23,6 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from studio.data.language import text_languages
+from studio.evaluation.agreement import agreement
+from studio.evaluation.doubts import doubts
+from studio.evaluation.slices import Part, Slices, make_slices
 from studio.evaluation.task import Shown, Task
 from studio.files import read_json, write_json
 
@@ -46,7 +50,9 @@ base:similarity, ...      of the anchor and its most similar right text, or of t
 base:<metric>, ...        what the row adds to a metric; 'agreement' where a metric is not made of rows
 length                    characters of the anchor
 language                  its language; empty: too short to tell
-in:<column>               value of a column of the table that is not trained on
+doubt, doubt_text         why the row's label may be wrong (a key of doubts.DOUBTS), and the text that it is about
+in:<column>               value of a column of the table that is not trained on; of 'class', and of 'positive' where few
+                          answers serve all rows
 """
 
 
@@ -126,6 +132,7 @@ def write_evidence(
         _write(aside / "rows.parquet", rows)
         if searched:
             _write(aside / "hits.parquet", _hits(task, {name: models[name].hits for name in searched}))
+        write_json(aside / "slices.json", [asdict(one) for one in _slices(task, models, rows, columns)])
         write_json(aside / "meta.json", asdict(meta))
         for path in aside.iterdir():
             with path.open("rb") as file:
@@ -145,6 +152,28 @@ def load_meta(folder: Path) -> Meta | None:
         return None
     lists = {name: tuple(value[name]) for name in ("metrics", "models", "columns")}
     return Meta(**{**value, **lists})
+
+
+def load_slices(folder: Path) -> tuple[Slices, ...]:
+    """None where all rows are alike, or nothing was recorded."""
+    found = read_json(folder / "slices.json", [])
+    return tuple(
+        Slices(
+            one["by"],
+            tuple(
+                Part(part["value"], part["rows"], {name: tuple(values) for name, values in part["metrics"].items()})
+                for part in one["parts"]
+            ),
+        )
+        for one in found
+    )
+
+
+def _slices(task: Task, models: Mapping[str, Any], rows: pa.Table, columns: Sequence[str]) -> tuple[Slices, ...]:
+    sorting = {name: rows[name].to_pylist() for name in ("length", "language")}
+    sorting |= {name: rows[f"in:{name}"].to_pylist() for name in columns}
+    queries = None if task.retrieval is None else rows["query"].to_numpy()
+    return make_slices(task, models, sorting, queries)
 
 
 def cut(text: str) -> str:
@@ -196,12 +225,31 @@ def _rows(
         table |= {f"{name}:{metric}": pa.array(value, pa.float64()) for metric, value in found.items()}
     table["length"] = pa.array([len(text) for text in anchors], pa.int32())
     table["language"] = pa.array(text_languages(pa.chunked_array([pa.array(anchors, pa.string())])), pa.string())
-    named = [] if extra is None else [name for name in extra.column_names if name != "row"]
-    if named:
-        at = {number: position for position, number in enumerate(extra["row"].to_pylist())}
-        first = [at.get(next(iter(found), None)) for found in numbers]
-        table |= {f"in:{name}": extra[name].take(pa.array(first, pa.int64())) for name in named}
-    return pa.table(table), by, metrics, tuple(named)
+    found = doubts(task, models)
+    table["doubt"], table["doubt_text"] = ([one[part] for one in found] for part in (0, 1))
+    table["doubt_text"] = [cut(text) for text in table["doubt_text"]]
+    sorting = _sorting(task, numbers, extra)
+    table |= {f"in:{name}": pa.array(values, pa.string()) for name, values in sorting.items()}
+    return pa.table(table), by, metrics, tuple(sorting)
+
+
+def _sorting(task: Task, numbers: list[list[int]], extra: pa.Table | None) -> dict[str, list[str | None]]:
+    """Columns that sort the rows: the class, the right answer where there are few, and what the table has besides.
+
+    ``numbers``: of the dataset's rows, a list a row; the first one's value counts.
+    """
+    first = [next(iter(found), None) for found in numbers]
+    columns: dict[str, dict[int, str | None]] = {}
+    if task.classes:
+        columns["class"] = dict(zip(task.numbers, task.classes, strict=True))
+    elif task.format in ("pair", "triplet") and 2 * len(set(task.positives)) <= task.rows:
+        columns["positive"] = dict(zip(task.numbers, task.positives, strict=True))
+    if extra is not None:
+        rows = extra["row"].to_pylist()
+        for name in extra.column_names:
+            if name != "row" and name not in columns:
+                columns[name] = dict(zip(rows, extra[name].to_pylist(), strict=True))
+    return {name: [values.get(number) for number in first] for name, values in columns.items()}
 
 
 def _pairs(task: Task, place: _Places) -> dict[str, Any]:
@@ -268,31 +316,10 @@ def _searched(task: Task, measured: Any, queries: list[int]) -> dict[str, np.nda
 
 
 def _agreement(task: Task, measured: Any) -> dict[str, np.ndarray]:
-    """How far each pair's similarity goes with its score or label.
-
-    Scores: 1 less the distance, as a share of all rows, of where the similarity and where the score ranks the pair.
-    Labels: share of the pairs of the other label that the pair stands on the right side of; their mean is the area under
-    the ROC curve.
-    """
-    similarity, target = measured.similarity, task.targets
-    if task.format == "scored_pair":
-        agreement = 1 - np.abs(shares_below(similarity, similarity) - shares_below(target, target))
-    else:
-        sides = [similarity[target == label] for label in (0, 1)]
-        agreement = np.where(target == 1, shares_below(similarity, sides[0]), 1 - shares_below(similarity, sides[1]))
-    found = {"agreement": agreement}
+    found = {"agreement": agreement(task, measured)}
     if "accuracy" in measured.values:
         found["accuracy"] = measured.values["accuracy"]
-    return {**found, "similarity": similarity}
-
-
-def shares_below(values: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Share of ``among`` that is less than each value; what is equal counts half."""
-    if not len(among):
-        return np.full(len(values), 0.5)
-    ordered = np.sort(among)
-    less, most = (np.searchsorted(ordered, values, side=side) for side in ("left", "right"))
-    return (less + most) / 2 / len(among)
+    return {**found, "similarity": measured.similarity}
 
 
 def _hits(task: Task, found: Mapping[str, Any]) -> pa.Table:

@@ -48,6 +48,8 @@ class Task:
     """What a person must know of how this judges; empty where the rows themselves say what is right."""
     numbers: tuple[int, ...] = ()
     """Number in the file of each row."""
+    classes: tuple[str, ...] = ()
+    """Class of each row, where rows have one."""
 
     @property
     def rows(self) -> int:
@@ -132,8 +134,9 @@ def by_class(data: pa.Table, heldout: np.ndarray, most_others: int | None = None
     among = f"and {others:,} training texts, for they are few" if others else "held-out texts"
     note = f"A held-out text asks for texts of its class among the other {f'held-out {among}' if others else among}."
     return Task(
-        "classed_text", tuple(text[: len(heldout)]), (), (), None, retrieval, note, numbers=_numbers(data, heldout)
-    )
+        "classed_text", tuple(text[: len(heldout)]), (), (), None, retrieval, note,
+        numbers=_numbers(data, heldout), classes=tuple(data["class"].take(heldout).to_pylist()),
+    )  # fmt: skip
 
 
 def by_halves(data: pa.Table, heldout: np.ndarray, most_others: int | None = None) -> Task:
