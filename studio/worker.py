@@ -44,6 +44,7 @@ def run(folder: RunFolder, checkpoint_every_s: float) -> int:
 
     for left_over in (folder.outcome, folder.verdict):
         left_over.unlink(missing_ok=True)
+    shutil.rmtree(folder.evidence, ignore_errors=True)
     signal.signal(signal.SIGTERM, _terminated)
     events = EventWriter(folder.events)
     last_words = folder.path / ".room-for-last-words"
@@ -69,7 +70,10 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     """The run itself."""
     from transformers.utils import logging as transformers_logging
 
+    from studio.data.dataset import load_extra
+    from studio.evaluation.evidence import write_evidence
     from studio.evaluation.judge import judge, judge_other
+    from studio.evaluation.keyword import measure_keyword
     from studio.evaluation.measure import measure
     from studio.export.folder import save_model
     from studio.export.script import write_script
@@ -81,17 +85,25 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     done = train(folder, events, watch, checkpoint_every_s)
 
     events.write("phase", phase="judging tuned")
-    tuned = measure(done.model, done.task, tick=watch.look, record=True)
+    tuned = measure(done.model, done.task, tick=watch.look, record=True, keep=done.shown)
+    keyword = measure_keyword(done.task, watch.look)
     others = (
         judge_other(one.part.info.name, one.task, one.base, measure(done.model, one.task, tick=watch.look))
         for one in done.others
     )
-    verdict = judge(done.task, done.base, tuned, done.facts, done.rows.split_note, tuple(filter(None, others)))
+    verdict = judge(done.task, done.base, tuned, done.facts, done.rows.split_note, tuple(filter(None, others)), keyword)
     logger.info(verdict.sentence)
 
     events.write("phase", phase="saving")
     save_model(done.model, folder.model, done.config, verdict, done.info)
     write_script(done, folder, (read_json(folder.run) or {}).get("name", folder.path.name))
+    if done.task.retrieval is None or done.task.retrieval.queries:
+        models = {"base": done.base, "tuned": tuned, **({"bm25": keyword} if keyword else {})}
+        try:
+            write_evidence(folder.evidence, done.task, done.shown, models, load_extra(folder.dataset))
+        except OSError as error:  # the model is saved: a full disk shall not lose it
+            words = f"What the verdict rests on could not be written row by row: {error.strerror}."
+            events.write("note", message=words, severity="warning")
     verdict.save(folder.verdict)
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     early = done.step < done.steps

@@ -89,6 +89,9 @@ def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
     assert verdict.outcome == "better"
     assert (folder.model / "modules.json").is_file()
     assert not folder.checkpoints.exists()
+    assert {path.name for path in folder.evidence.iterdir()} == {
+        "meta.json", "texts.parquet", "rows.parquet", "hits.parquet", "base.npy", "tuned.npy"
+    }  # fmt: skip
     phases = [event["phase"] for event in events(folder, "phase")]
     assert phases == ["loading", "judging base", "training", "judging tuned", "saving", "done"]
     assert "Traceback" not in folder.log.read_text()

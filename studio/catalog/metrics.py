@@ -28,6 +28,13 @@ METRICS = (
         SEARCHED,
     ),
     Metric("accuracy@1", "Accuracy@1", "Share of questions whose first hit is a right one.", SEARCHED),
+    Metric("recall@10", "Recall@10", "Share of all right texts of a question that are among the first ten.", SEARCHED),
+    Metric(
+        "map@100",
+        "MAP@100",
+        "How densely the right texts stand at the top of the first hundred; with one right text as MRR, but further down.",
+        SEARCHED,
+    ),
     Metric(
         "triplet_accuracy",
         "Triplet accuracy",

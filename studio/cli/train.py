@@ -90,6 +90,7 @@ def train(
                 "verdict": verdict.sentence,
                 "metrics": [asdict(metric) for metric in verdict.metrics],
                 "others": [asdict(other) for other in verdict.others],
+                "keyword": None if verdict.keyword is None else asdict(verdict.keyword),
                 "config": train_config.model_dump(),
             }
         )
@@ -98,6 +99,8 @@ def train(
     for metric in verdict.metrics:
         interval = f"{metric.low:+.4f} to {metric.high:+.4f}"
         print(f"  {metric.id:<18} base {metric.base:.4f}   tuned {metric.tuned:.4f}   difference {interval}")
+    if verdict.keyword is not None:
+        print(verdict.keyword.sentence)
     for other in verdict.others:
         metric = other.metric
         interval = f"{metric.low:+.4f} to {metric.high:+.4f}"

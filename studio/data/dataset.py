@@ -4,7 +4,9 @@ Columns of data.parquet, always in this order, those of the format only: ``ancho
 ``negative_1`` ... ``negative_n``), ``score`` (float64 in [0, 1]) or ``label`` (int64, 0 or 1); or ``text`` and, where
 there is one, ``class`` (string, as it is spelt in the file); where a retrieval set divides its rows, ``part`` (``train`` or
 ``test``); last ``row`` (int64, the row's number in the file). A retrieval set also has ``corpus.parquet``: one column
-``text``, the documents that held-out queries are searched in.
+``text``, the documents that held-out queries are searched in. Where the file had columns that are not trained on but sort
+its rows (a source, a year), ``extra.parquet`` keeps them: ``row`` and a string column each; see extra.py. Datasets of earlier
+versions have none.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +20,7 @@ import pyarrow.parquet as pq
 
 from studio.catalog.findings import KIND
 from studio.data.check import Measure, check
+from studio.data.extra import extra_columns
 from studio.data.prepare import prepare
 from studio.data.spool import BATCH, IN_MEMORY_BYTES, Spool, batches
 from studio.data.table import Finding, Roles, Table
@@ -60,14 +63,20 @@ class DatasetInfo:
         return "pair" if self.mined_with else self.format
 
 
-def save_dataset(folder: Path, data: pa.Table, info: DatasetInfo, corpus: pa.Array | None = None) -> None:
+def save_dataset(
+    folder: Path, data: pa.Table, info: DatasetInfo, corpus: pa.Array | None = None, extra: pa.Table | None = None
+) -> None:
     """Write a dataset; the folder must not exist or be empty. dataset.json is written last.
 
-    ``corpus``: the documents of a retrieval set; ``info.corpus_rows`` says how many.
+    ``corpus``: the documents of a retrieval set; ``info.corpus_rows`` says how many. ``extra``: columns that sort the rows,
+    with ``row``; those of other rows than ``data`` has are left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if corpus is not None:
         pq.write_table(pa.table({"text": corpus}), folder / "corpus.parquet", compression="zstd")
+    if extra is not None:
+        extra = extra.filter(pc.is_in(extra["row"], value_set=data["row"].combine_chunks()))
+        pq.write_table(extra, folder / "extra.parquet", compression="zstd")
     with pq.ParquetWriter(folder / "data.parquet", data.schema, compression="zstd") as file:
         for batch in batches(data):
             file.write_batch(batch)
@@ -113,7 +122,8 @@ def import_dataset(
         corpus_rows=0 if table.retrieval is None else len(table.retrieval.corpus),
         mined_with="a model" if any(map(is_mined, roles.negatives)) else "",
     )
-    save_dataset(folder, prepared.data, info, None if table.retrieval is None else table.retrieval.corpus)
+    corpus = None if table.retrieval is None else table.retrieval.corpus
+    save_dataset(folder, prepared.data, info, corpus, extra_columns(table, roles, prepared.data["row"]))
     return info
 
 
@@ -133,6 +143,12 @@ def load_corpus(folder: Path) -> pa.ChunkedArray | None:
     """Documents of a retrieval set; None when the dataset has no corpus of its own."""
     path = folder / "corpus.parquet"
     return pq.read_table(path, memory_map=True)["text"] if path.is_file() else None
+
+
+def load_extra(folder: Path) -> pa.Table | None:
+    """Columns that are not trained on, with ``row``; None when the dataset has none."""
+    path = folder / "extra.parquet"
+    return pq.read_table(path) if path.is_file() else None
 
 
 def load_rows(folder: Path) -> pa.Table:

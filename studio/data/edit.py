@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from studio.data.check import Measure
-from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
+from studio.data.dataset import DatasetInfo, load_corpus, load_extra, load_info, load_rows
 from studio.data.prepare import PART, prepare
 from studio.data.rows import count
 from studio.data.table import Dialect, RetrievalSet, Roles, Table
@@ -187,13 +187,15 @@ def find_rows(data: pa.Table, edits: Edits, columns: Sequence[Column], query: st
     """Keys of the rows to show, added ones first (the newest first), then those of the dataset in order.
 
     Args:
-        query: Only rows that have this in a text (case does not matter), or as their number; empty: all.
+        query: Only rows that have this in a text (case does not matter), or as their number; ``#7``: row 7 alone; empty: all.
         edited: Only rows that the draft has touched.
     """
     added = range(-len(edits.added), 0)
     query = query.strip().lower()
     if not query:
         return [*added, *sorted(edits.keys)] if edited else [*added, *range(len(data))] if added else range(len(data))
+    if query.startswith("#") and query[1:].isdecimal():
+        return np.flatnonzero(data["row"].to_numpy() == int(query[1:])).tolist()
     texts = [column.name for column in columns if column.kind == "text"]
     found = np.zeros(len(data), dtype=bool)
     for name in texts:
@@ -234,7 +236,7 @@ def save_edits(
     more = f"; {count(again)} left out: the same as another then" if again else ""
     return write_version(
         info, prepared.data, target, done=f"By hand: {done}{more}", after="these edits", name=name, measure=measure,
-        parent=parent, corpus=load_corpus(source),
+        parent=parent, corpus=load_corpus(source), extra=load_extra(source),
     )  # fmt: skip
 
 

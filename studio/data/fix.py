@@ -13,7 +13,7 @@ from studio.catalog.findings import FIX_KIND
 from studio.catalog.models import DEFAULT_MODEL, MODEL
 from studio.data.check import PAIRS_ONLY, Measure
 from studio.data.classes import alone_in_class, several_classes, without_most_of_the_largest
-from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
+from studio.data.dataset import DatasetInfo, load_corpus, load_extra, load_info, load_rows
 from studio.data.findings import BROKEN, LONG_CHARACTERS, contradictions, pair_numbers, same_text, too_short
 from studio.data.language import unknown
 from studio.data.near import near_duplicates
@@ -248,6 +248,7 @@ def apply_fixes(
         roles=roles,
         parent=parent,
         corpus=load_corpus(source),
+        extra=load_extra(source),
     )
 
 

@@ -27,6 +27,7 @@ def write_version(
     measure: Measure | None = None,
     parent: str = "",
     corpus: pa.Array | None = None,
+    extra: pa.Table | None = None,
     **changes: Any,
 ) -> DatasetInfo:
     """Write ``data`` as the version that follows the dataset of ``info`` into ``target``.
@@ -37,6 +38,7 @@ def write_version(
         after: What people call that, to begin an error with.
         parent: Id of the dataset of ``info``, where it has one.
         corpus: Documents of a retrieval set, where it is one.
+        extra: Columns that sort the rows of the dataset of ``info``, where it has some.
         changes: Fields of DatasetInfo that differ, such as ``roles``.
 
     Raises:
@@ -51,5 +53,5 @@ def write_version(
         raise DataError(f"After {after}: {problem.message}", hint=KIND[problem.code].advice)
     kept = tuple(finding for finding in info.findings if finding.code in IMPORTED)
     made = replace(made, findings=sort_findings((*found, *kept)))
-    save_dataset(target, data, made, corpus)
+    save_dataset(target, data, made, corpus, extra)
     return made

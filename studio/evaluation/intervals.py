@@ -31,6 +31,12 @@ def interval(task: Task, metric: str, base, tuned, seed: int = 0) -> tuple[float
     return float(low), float(high)
 
 
+def figure(task: Task, metric: str, measured) -> float:
+    """``metric`` of the rows themselves; NaN where they do not define it."""
+    n = len(measured.values[metric]) if metric in measured.values else task.rows
+    return float(_STATISTICS.get(metric, _mean)(np.ones((1, n)), task, metric, measured)[0])
+
+
 def _resamples(n: int, seed: int):
     random = np.random.default_rng(seed)
     portion = max(1, min(RESAMPLES, CELLS_AT_ONCE // n))

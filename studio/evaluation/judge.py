@@ -4,8 +4,15 @@ import numpy as np
 
 from studio.evaluation.intervals import interval
 from studio.evaluation.measure import Measurement
-from studio.evaluation.result import MetricResult, OtherResult, Verdict
-from studio.evaluation.sentence import COLLAPSED, Facts, advice, outcome_of, verdict_sentence
+from studio.evaluation.result import KeywordResult, MetricResult, OtherResult, Verdict
+from studio.evaluation.sentence import (
+    COLLAPSED,
+    Facts,
+    advice,
+    keyword_sentence,
+    outcome_of,
+    verdict_sentence,
+)
 from studio.evaluation.task import Task
 
 MOST_EXAMPLES = 10
@@ -19,17 +26,14 @@ def judge(
     facts: Facts,
     split_note: str,
     others: tuple[OtherResult, ...] = (),
+    keyword: Measurement | None = None,
 ) -> Verdict:
-    """Compare two measurements of the same task.
+    """Compare two measurements of the same task, and the tuned one with keyword search where it was measured.
 
     A metric that the rows do not define (all scores alike, one label only) is left out of the verdict's metrics; when
     it is the primary one, the sentence says that nothing can be judged.
     """
-    results = tuple(
-        MetricResult(metric, base.metrics[metric], tuned.metrics[metric], *interval(task, metric, base, tuned))
-        for metric in task.metric_ids
-        if metric in base.metrics and metric in tuned.metrics
-    )
+    results = _compared(task, base, tuned)
     primary = next((result for result in results if result.id == task.primary), None)
     rows = len(tuned.values.get(task.primary, task.anchors))
     collapsed = task.primary in base.metrics and primary is None
@@ -45,9 +49,26 @@ def judge(
         split_note=split_note,
         note=task.note,
         others=others,
+        keyword=None if keyword is None else _against_keyword(task, keyword, tuned),
         now_right=_changed(task, base, tuned),
         now_wrong=_changed(task, tuned, base),
     )
+
+
+def _compared(task: Task, before: Measurement, after: Measurement) -> tuple[MetricResult, ...]:
+    """Every metric that both have, with the interval of the change."""
+    return tuple(
+        MetricResult(metric, before.metrics[metric], after.metrics[metric], *interval(task, metric, before, after))
+        for metric in task.metric_ids
+        if metric in before.metrics and metric in after.metrics
+    )
+
+
+def _against_keyword(task: Task, keyword: Measurement, tuned: Measurement) -> KeywordResult | None:
+    results = _compared(task, keyword, tuned)
+    if not results:
+        return None
+    return KeywordResult(keyword_sentence(results, len(task.retrieval.queries), task.format), results)
 
 
 def judge_other(name: str, task: Task, base: Measurement, tuned: Measurement) -> OtherResult | None:

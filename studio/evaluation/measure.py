@@ -1,7 +1,7 @@
 """One model on one task: sentence-transformers' own evaluators, over texts that are embedded once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from sentence_transformers.sentence_transformer.evaluation import (
 )
 from sentence_transformers.util.similarity import SimilarityFunction
 
-from studio.evaluation.task import Retrieval, Task
+from studio.evaluation.task import Retrieval, Shown, Task
 
 NAME = "held-out"
 """What the evaluators call the rows; it shows in the model card."""
@@ -23,6 +23,20 @@ TEXTS_A_STEP = 1024
 BATCH_SIZE = 64
 SCORES_AT_ONCE = 50_000_000
 """Similarities held in memory during a search."""
+HITS = 100
+"""Hits of a query that metrics look at: as far as MAP@100 does."""
+SHOWN_HITS = 10
+"""Hits of a query that are kept to be shown."""
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The first hits of each query, best first."""
+
+    places: np.ndarray
+    """Positions in the corpus, shape (queries, SHOWN_HITS); -1 where there are fewer."""
+    scores: np.ndarray
+    """Their scores, of the same shape; higher is better."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,24 @@ class Measurement:
     """Metric that is a mean -> its value for each query or row; shape (n,)."""
     similarity: np.ndarray | None = None
     """Similarity of each row's two texts, shape (rows,); scored and labelled pairs only."""
+    hits: Hits | None = None
+    """Where something is searched."""
+    seen: "Seen | None" = None
+    """What the model makes of the texts that are kept; None unless they were asked for."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One model's embeddings of some texts, and what follows from embeddings alone."""
+
+    vectors: np.ndarray
+    """Of unit length, float16, shape (texts, dimension)."""
+    tells_apart: bool
+    """The model embeds a text that is asked with otherwise than the same words as a document."""
+    right: np.ndarray | None
+    """Similarity of each query, or triplet's anchor, and the most similar of its right texts."""
+    wrong: np.ndarray | None = None
+    """Similarity of each triplet's anchor and the most similar of its negatives."""
 
 
 def measure(
@@ -43,14 +75,16 @@ def measure(
     *,
     tick: Callable[[], None] = lambda: None,
     record: bool = False,
+    keep: Sequence[Shown] = (),
 ) -> Measurement:
     """Judge ``model`` on ``task``, with its own prompts and its own similarity.
 
     ``tick`` is called between portions of the work and may raise to stop it. ``record``: keep the figures for the
-    model's card.
+    model's card. ``keep``: texts whose embeddings are wanted beside the figures; see evidence.py.
     """
     encoded = _Encoded(model, task, tick, record)
-    return _MEASURES[task.format](encoded, task)
+    measured = _MEASURES[task.format](encoded, task)
+    return replace(measured, seen=encoded.seen(task, keep)) if keep else measured
 
 
 def _searched(encoded: "_Encoded", task: Task) -> Measurement:
@@ -75,6 +109,7 @@ def _triplets(encoded: "_Encoded", task: Task) -> Measurement:
     return Measurement(
         {"triplet_accuracy": float(figures[f"{NAME}_{name}_accuracy"]), **found.metrics},
         {"triplet_accuracy": right, **found.values},
+        hits=found.hits,
     )
 
 
@@ -131,31 +166,71 @@ _MEASURES = {
 
 def _search(encoded: "_Encoded", retrieval: Retrieval) -> Measurement:
     kind = encoded.similarity_fn_name
-    evaluator = _Search(
-        {str(i): text for i, text in enumerate(encoded.asked(retrieval.queries))},
+    evaluator = _evaluator(
+        retrieval,
+        encoded.asked(retrieval.queries),
+        corpus_chunk_size=max(100, SCORES_AT_ONCE // len(retrieval.queries)),
+        score_functions={kind: SimilarityFunction.to_similarity_fn(kind)},
+    )
+    figures = evaluator(encoded)
+    return _found(evaluator, retrieval, {name: figures[f"{NAME}_{kind}_{name}"] for name in SEARCH_METRICS})
+
+
+def measure_hits(retrieval: Retrieval, hits: Sequence[Sequence[tuple[int, float]]]) -> Measurement:
+    """What another way to search than by embeddings comes to, by the same evaluator.
+
+    ``hits``: of each query (position in the corpus, score), at most HITS and one more where queries stand in the corpus.
+    """
+    evaluator = _evaluator(retrieval, retrieval.queries)
+    figures = evaluator.compute_metrics(
+        [[{"corpus_id": str(place), "score": score} for place, score in found] for found in hits]
+    )
+    named = {name: figures[f"{name.partition('@')[0]}@k"][int(name.partition("@")[2])] for name in SEARCH_METRICS}
+    return _found(evaluator, retrieval, named)
+
+
+SEARCH_METRICS = ("ndcg@10", "mrr@10", "accuracy@1", "recall@10", "map@100")
+
+
+def _evaluator(retrieval: Retrieval, asked: Sequence[str], **more: Any) -> "_Search":
+    return _Search(
+        {str(i): text for i, text in enumerate(asked)},
         {str(i): text for i, text in enumerate(retrieval.corpus)},
         {str(i): {str(j) for j in found} for i, found in enumerate(retrieval.relevant)},
         own={str(i): str(j) for i, j in enumerate(retrieval.own)},
-        corpus_chunk_size=max(100, SCORES_AT_ONCE // len(retrieval.queries)),
-        mrr_at_k=[10], ndcg_at_k=[10], accuracy_at_k=[1, 10], precision_recall_at_k=[1, 10], map_at_k=[10],
-        score_functions={kind: SimilarityFunction.to_similarity_fn(kind)}, name=NAME, write_csv=False,
+        mrr_at_k=[10], ndcg_at_k=[10], accuracy_at_k=[1, 10], precision_recall_at_k=[1, 10], map_at_k=[HITS],
+        name=NAME, write_csv=False, **more,
     )  # fmt: skip
-    figures = evaluator(encoded)
-    names = ("ndcg@10", "mrr@10", "accuracy@1")
-    metrics = {name: float(figures[f"{NAME}_{kind}_{name}"]) for name in names}
-    ranks = [np.array(row, dtype=bool) for row in evaluator.right]
+
+
+def _found(evaluator: "_Search", retrieval: Retrieval, figures: dict[str, Any]) -> Measurement:
+    """The figures, with what each query adds to them."""
+    places = np.full((len(retrieval.queries), HITS), -1, dtype=np.int64)
+    scores = np.full(places.shape, np.nan)
+    for query, hits in enumerate(evaluator.kept):
+        places[query, : len(hits)] = [int(hit["corpus_id"]) for hit in hits]
+        scores[query, : len(hits)] = [hit["score"] for hit in hits]
+    right = np.array(
+        [[place in found for place in row] for row, found in zip(places.tolist(), retrieval.relevant, strict=True)]
+    )
+    total = np.array([len(found) for found in retrieval.relevant])
+    ten = right[:, :10]
     gains = 1 / np.log2(np.arange(2, 12))
-    best = np.array([gains[: len(found)].sum() for found in retrieval.relevant])
+    best = np.cumsum(gains)[np.minimum(total, 10) - 1]
+    precision = np.cumsum(right, axis=1) / np.arange(1, HITS + 1)
     values = {
-        "ndcg@10": np.array([gains[: len(row)][row].sum() for row in ranks]) / best,
-        "mrr@10": np.array([1 / (row.argmax() + 1) if row.any() else 0.0 for row in ranks]),
-        "accuracy@1": np.array([float(row[0]) for row in ranks]),
+        "ndcg@10": ten @ gains / best,
+        "mrr@10": np.where(ten.any(axis=1), 1 / (ten.argmax(axis=1) + 1), 0.0),
+        "accuracy@1": right[:, 0].astype(np.float64),
+        "recall@10": ten.sum(axis=1) / total,
+        "map@100": (right * precision).sum(axis=1) / np.minimum(total, HITS),
     }
-    return Measurement(metrics, values)
+    shown = Hits(places[:, :SHOWN_HITS], scores[:, :SHOWN_HITS].astype(np.float32))
+    return Measurement({name: float(value) for name, value in figures.items()}, values, hits=shown)
 
 
 class _Search(InformationRetrievalEvaluator):
-    """The library's evaluator, which also keeps the ten hits of each query that its means are made of.
+    """The library's evaluator, which also keeps the hits of each query that its means are made of.
 
     ``own``: query -> the text of the corpus that is the query itself, which is no hit for it.
     """
@@ -165,19 +240,17 @@ class _Search(InformationRetrievalEvaluator):
     def __init__(self, *args: Any, own: dict[str, str], accuracy_at_k: list[int], **kwargs: Any):
         self.own = own
         # The library keeps as many hits as the largest k: one more, for a query's own text is taken out of them.
-        super().__init__(*args, accuracy_at_k=[*accuracy_at_k, 11] if own else accuracy_at_k, **kwargs)
+        super().__init__(*args, accuracy_at_k=[*accuracy_at_k, HITS + 1] if own else accuracy_at_k, **kwargs)
 
     def compute_metrics(self, queries_result_list: list[list[dict[str, Any]]]) -> dict[str, dict[int, float]]:
-        if self.own:
-            queries_result_list = [
-                [hit for hit in hits if hit["corpus_id"] != self.own[query]][:10]
-                for query, hits in zip(self.queries_ids, queries_result_list, strict=True)
-            ]
-        self.right = [
-            [hit["corpus_id"] in self.relevant_docs[query] for hit in hits[:10]]
+        self.kept = [
+            sorted(
+                (hit for hit in hits if hit["corpus_id"] != self.own.get(query)),
+                key=lambda hit: (-hit["score"], hit["corpus_id"]),
+            )[:HITS]
             for query, hits in zip(self.queries_ids, queries_result_list, strict=True)
         ]
-        return super().compute_metrics(queries_result_list)
+        return super().compute_metrics(self.kept)
 
 
 class _Asked(str):
@@ -244,6 +317,24 @@ class _Encoded:
     def rows(self, texts: Sequence[str]) -> torch.Tensor:
         """Embeddings of ``texts``, shape (n, dimension)."""
         return self._embeddings[torch.tensor([self._position[text] for text in texts])]
+
+    def seen(self, task: Task, texts: Sequence[Shown]) -> Seen:
+        """What is kept of ``texts`` and, where something is searched, of the right texts."""
+        keys = [_Asked(one.text) if one.asked and self._tells_apart else one.text for one in texts]
+        vectors = torch.nn.functional.normalize(self.rows(keys), dim=1).half().numpy()
+        if task.format == "triplet":
+            anchors = self.rows(self.asked(task.anchors))
+            right = self.pairwise(anchors, self.rows(task.positives))
+            columns = (self.pairwise(anchors, self.rows(column)) for column in zip(*task.negatives, strict=True))
+            wrong = torch.stack(list(columns)).max(dim=0).values
+            return Seen(vectors, self._tells_apart, right.double().numpy(), wrong.double().numpy())
+        return Seen(vectors, self._tells_apart, self._right(task.retrieval) if task.retrieval else None)
+
+    def _right(self, retrieval: Retrieval) -> np.ndarray:
+        asked = self.rows(self.asked(retrieval.queries))
+        compare = SimilarityFunction.to_similarity_fn(self.similarity_fn_name)
+        found = (self.rows([retrieval.corpus[place] for place in places]) for places in retrieval.relevant)
+        return np.array([compare(one[None], right).max().item() for one, right in zip(asked, found, strict=True)])
 
     def similarity(self, task: Task) -> np.ndarray:
         return self.pairwise(self.rows(self.asked(task.anchors)), self.rows(task.positives)).double().numpy()

@@ -28,6 +28,16 @@ class OtherResult:
 
 
 @dataclass(frozen=True)
+class KeywordResult:
+    """Keyword search (BM25) on the same held-out rows, against the tuned model."""
+
+    sentence: str
+    """In plain words."""
+    metrics: tuple[MetricResult, ...]
+    """Keyword search in the place of the base model: ``low``..``high`` is of tuned - keyword search."""
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Base against tuned on rows that no training saw."""
 
@@ -55,6 +65,8 @@ class Verdict:
     """What must be known of how it was judged, where the rows themselves do not say what is right."""
     others: tuple[OtherResult, ...] = ()
     """Further datasets that trained along."""
+    keyword: KeywordResult | None = None
+    """None where nothing is searched, too many texts are, or an earlier version judged."""
 
     def save(self, path: Path) -> None:
         write_json(path, asdict(self))
@@ -67,5 +79,9 @@ class Verdict:
         metrics = tuple(MetricResult(**m) for m in value.pop("metrics"))
         others = [{**one, "metric": MetricResult(**one["metric"])} for one in value.pop("others", ())]
         value["others"] = tuple(OtherResult(**one) for one in others)
+        keyword = value.pop("keyword", None)
+        if keyword is not None:
+            found = tuple(MetricResult(**m) for m in keyword["metrics"])
+            value["keyword"] = KeywordResult(keyword["sentence"], found)
         lists = {name: tuple(value[name]) for name in ("advice", "now_right", "now_wrong")}
         return cls(**{**value, **lists, "metrics": metrics})

@@ -70,6 +70,33 @@ def verdict_sentence(primary: MetricResult | None, metrics: tuple[MetricResult, 
     return said if outcome == "better" else f"It got worse: keep the base model. {said}"
 
 
+def keyword_sentence(metrics: tuple[MetricResult, ...], rows: int, format: str) -> str:
+    """What keyword search comes to beside the tuned model. ``metrics``: keyword search as base; ``rows``: questions."""
+    ndcg = next(metric for metric in metrics if metric.id == "ndcg@10")
+    outcome = outcome_of(ndcg, rows)
+    first = _most_telling(ndcg, metrics, outcome)
+    change = first.tuned - first.base
+    if first.id in OF_100:
+        what = "a text of the same class" if format == "classed_text" else "the right text"
+        digits = 0 if abs(change) >= 0.02 else 1
+        value, moves = (
+            f"{100 * first.base:.{digits}f}",
+            [f"{100 * x:+.{digits}f}" for x in (change, first.low, first.high)],
+        )
+        said = f"Keyword search (BM25), which needs no model, finds {what} first for {value} of 100"
+    else:
+        value, moves = f"{first.base:.3f}", [f"{x:+.3f}" for x in (change, first.low, first.high)]
+        said = f"Keyword search (BM25), which needs no model, reaches {METRIC[first.id].label} {value}"
+    between = f"({moves[0]}, between {moves[1]} and {moves[2]})"
+    if outcome == "better":
+        return f"{said}; the tuned model does better {between}."
+    if outcome == "worse":
+        return f"{said}; the tuned model does worse {between}: for texts like these, words alone find more."
+    if rows < LEAST_ROWS:
+        return f"{said}; {_rows(rows)} are too few to compare it with the tuned model."
+    return f"{said}; no measurable difference to the tuned model {between}."
+
+
 def advice(facts: Facts, outcome: str, rows: int) -> tuple[str, ...]:
     """What to try next: simple facts, each with one sentence, most useful first."""
     losses, loss = facts.heldout_losses, LOSS[facts.loss]

@@ -24,6 +24,15 @@ class Retrieval:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A text that evidence keeps."""
+
+    text: str
+    asked: bool
+    """It is asked with; False: it is a document, or the second text of a pair."""
+
+
+@dataclass(frozen=True)
 class Task:
     """Held-out rows of one dataset."""
 
@@ -37,6 +46,10 @@ class Task:
     retrieval: Retrieval | None
     note: str = ""
     """What a person must know of how this judges; empty where the rows themselves say what is right."""
+    numbers: tuple[int, ...] = ()
+    """Number in the file of each row."""
+    classes: tuple[str, ...] = ()
+    """Class of each row, where rows have one."""
 
     @property
     def rows(self) -> int:
@@ -98,7 +111,7 @@ def make_task(
         others = [others[i] for i in _some(len(others), most_others)]
         others = [*others, *(text for row in negatives for text in row)]
         retrieval = _retrieval(data, anchors, positives, others)
-    return Task(format, anchors, positives, negatives, targets, retrieval)
+    return Task(format, anchors, positives, negatives, targets, retrieval, numbers=_numbers(data, heldout))
 
 
 def by_class(data: pa.Table, heldout: np.ndarray, most_others: int | None = None) -> Task:
@@ -120,7 +133,10 @@ def by_class(data: pa.Table, heldout: np.ndarray, most_others: int | None = None
     others = len(places) - len(heldout)
     among = f"and {others:,} training texts, for they are few" if others else "held-out texts"
     note = f"A held-out text asks for texts of its class among the other {f'held-out {among}' if others else among}."
-    return Task("classed_text", tuple(text[: len(heldout)]), (), (), None, retrieval, note)
+    return Task(
+        "classed_text", tuple(text[: len(heldout)]), (), (), None, retrieval, note,
+        numbers=_numbers(data, heldout), classes=tuple(data["class"].take(heldout).to_pylist()),
+    )  # fmt: skip
 
 
 def by_halves(data: pa.Table, heldout: np.ndarray, most_others: int | None = None) -> Task:
@@ -132,7 +148,7 @@ def by_halves(data: pa.Table, heldout: np.ndarray, most_others: int | None = Non
         relevant.setdefault(first, set()).add(corpus[second])
     retrieval = Retrieval(tuple(relevant), tuple(corpus), tuple(map(frozenset, relevant.values())))
     firsts, seconds = zip(*halves[: len(heldout)], strict=True)
-    return Task("texts", firsts, seconds, (), None, retrieval, HALVES)
+    return Task("texts", firsts, seconds, (), None, retrieval, HALVES, numbers=_numbers(data, heldout))
 
 
 HALVES = (
@@ -151,6 +167,10 @@ def halve(text: str) -> tuple[str, str]:
         return " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])
     middle = len(text) // 2
     return (text[:middle], text[middle:]) if middle else (text, text)
+
+
+def _numbers(data: pa.Table, heldout: np.ndarray) -> tuple[int, ...]:
+    return tuple(data["row"].take(heldout).to_pylist()) if "row" in data.column_names else ()
 
 
 def _searched(rows: int, heldout: np.ndarray, most_others: int | None) -> np.ndarray:

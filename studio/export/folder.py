@@ -137,6 +137,8 @@ def _extend_card(
     lines += [
         f"Judged on {verdict.heldout_rows:,} held-out rows that no training saw{searched}. {verdict.split_note} {verdict.note}".rstrip()
     ]
+    if verdict.keyword is not None:
+        lines += ["", verdict.keyword.sentence]
     for other in verdict.others:
         m = other.metric
         lines += [

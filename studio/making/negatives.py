@@ -21,7 +21,7 @@ from datasets import Dataset
 from scipy.sparse import coo_matrix, csr_matrix
 from sentence_transformers.util import mine_hard_negatives
 
-from studio.data.dataset import load_corpus, load_info, load_rows
+from studio.data.dataset import load_corpus, load_extra, load_info, load_rows
 from studio.data.prepare import MAX_NEGATIVES, PART
 from studio.data.rows import count, plain_text, text_columns
 from studio.data.version import write_version
@@ -91,7 +91,7 @@ def make(folder: Path, task: dict[str, Any], report: Report, stopped: Callable[[
     why = f"; {count(left_out)} left out: no text passed as negative" if left_out else ""
     made = write_version(
         info, mined.data, folder / "dataset", done=f"{many} a row, mined with {label}{why}", after="mining", name=task["name"],
-        measure=row_lengths, parent=task.get("parent", ""), corpus=own, format="triplet", roles=roles, mined_with=label,
+        measure=row_lengths, parent=task.get("parent", ""), corpus=own, extra=load_extra(folder / "source"), format="triplet", roles=roles, mined_with=label,
     )  # fmt: skip
     doubtful = doubtful_negatives(mined.data, mined.columns, mined.to_anchor, mined.to_positive, mined.positive)
     write_review(folder / "review.parquet", mined.data, doubtful)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from studio.data.dataset import load_corpus, load_info, load_rows
+from studio.data.dataset import load_corpus, load_extra, load_info, load_rows
 from studio.data.edit import columns_of, shown
 from studio.data.prepare import PART
 from studio.data.rows import count
@@ -185,7 +185,7 @@ class Reviews:
             done = f"{count(len(dropped))} left out after a look at {looked}"
             write_version(
                 record.info, left, folder, done=done, after="leaving these rows out", name=name, measure=row_lengths,
-                parent=record.id, corpus=load_corpus(record.folder),
+                parent=record.id, corpus=load_corpus(record.folder), extra=load_extra(record.folder),
             )  # fmt: skip
 
         return self._datasets.new_version(owner, review.dataset_id, write)

@@ -9,6 +9,7 @@ from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
 from studio.runs.documents import Documents
 from studio.runs.drafts import Drafts
+from studio.runs.evidence import RunEvidence
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
 from studio.runs.feed import Feeds
@@ -76,6 +77,8 @@ class Studio:
                   decide(owner, review_id, entry, decision) -> Review; undo(owner, review_id) -> Review
                   finish(owner, review_id) -> DatasetRecord
         exports   archive(owner, run_id) -> Path of a zip of the tuned model
+        evidence  page(owner, run_id, wish) -> dict; row(owner, run_id, place) -> dict; slices(owner, run_id) -> dict
+                  table(owner, run_id, wish) -> pa.Table
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
     learning_rate, rows_per_s}, eval {step, loss, <metric> ...}, metrics [ids], primary, eta_s, rows_per_s, notes
@@ -132,6 +135,7 @@ class Studio:
         )  # fmt: skip
         self.drafts = Drafts(self.datasets, workspace)
         self.exports = Exports(workspace, self.runs)
+        self.evidence = RunEvidence(self.runs, self.datasets)
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.imports = Imports(self.datasets, self.makings)
         self.hub = HubDatasets(

@@ -18,6 +18,7 @@ Written by the worker:
     checkpoints/     checkpoint-<step>/, each with a manifest.json written last
     model/           the tuned model: SentenceTransformer(folder)
     verdict.json     base against tuned
+    evidence/        what the verdict rests on, row by row; see studio.evaluation.evidence
     script/          the same training as a stand-alone script; see studio.export.script
     outcome.json     written last: how it ended
 
@@ -66,6 +67,7 @@ class RunFolder:
     taught = property(lambda self: self.path / "taught")
     model = property(lambda self: self.path / "model")
     verdict = property(lambda self: self.path / "verdict.json")
+    evidence = property(lambda self: self.path / "evidence")
     script = property(lambda self: self.path / "script")
     outcome = property(lambda self: self.path / "outcome.json")
     stop = property(lambda self: self.path / "stop.json")

@@ -24,9 +24,10 @@ from studio.catalog.losses import LOSS, MODIFIER
 from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import class_numbers, text_columns
 from studio.errors import ConfigError, HostError, RunError
+from studio.evaluation.evidence import texts_to_keep
 from studio.evaluation.measure import Measurement, measure
 from studio.evaluation.sentence import Facts
-from studio.evaluation.task import Task, make_task
+from studio.evaluation.task import Shown, Task, make_task
 from studio.files import read_json, write_json
 from studio.process import is_out_of_memory
 from studio.training.bases import Base, base_of
@@ -88,6 +89,8 @@ class Trained:
     model: SentenceTransformer
     task: Task
     base: Measurement
+    shown: tuple[Shown, ...]
+    """Texts whose embeddings are kept; the base Measurement has seen them."""
     rows: RowPlan
     others: tuple[JudgedPart, ...]
     facts: Facts
@@ -176,7 +179,8 @@ def train(
     # A layer with random weights or words it does not know would make the base model look worse than it is.
     changed = changes_base(config)
     judged = load_base(base_model).eval() if changed else model
-    base = measure(judged, task, tick=watch.look)
+    shown = texts_to_keep(task, config.seed)
+    base = measure(judged, task, tick=watch.look, keep=shown)
     others = [judged_part(part, judged, watch) for part in parts]
     judging_s = time.monotonic() - begun
     live_base = base if live.texts == task.texts else measure(judged, live, tick=watch.look)
@@ -262,7 +266,7 @@ def train(
         note(chosen, "info")
     facts = Facts(config.loss, config.learning_rate, rows.batch_size, trained_rows(rows, parts), tuple(reporter.losses))
     return Trained(
-        config, info, model.eval(), task, base, rows, tuple(others), facts, step, rows.steps, kept, chosen, engine, precision,
+        config, info, model.eval(), task, base, shown, rows, tuple(others), facts, step, rows.steps, kept, chosen, engine, precision,
         None if taught is None else taught.shape[-1],
     )  # fmt: skip
 

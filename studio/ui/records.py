@@ -59,6 +59,7 @@ def run_detail(record: Any, verdict: Verdict | None) -> dict[str, Any]:
         "verdict": None if verdict is None else verdict_words(verdict),
         "downloadable": record.state == "succeeded",
         "has_script": record.state == "succeeded" and (RunFolder(record.folder).script / "script.py").is_file(),
+        "has_evidence": (RunFolder(record.folder).evidence / "meta.json").is_file(),
         "metrics": {m.id: {"label": m.label, "help": m.help} for m in METRIC.values()},
     }
 
@@ -104,6 +105,7 @@ def in_words(value: Any) -> str:
 
 def verdict_words(verdict: Verdict) -> dict[str, Any]:
     """A verdict with its labels and help."""
+    keyword = {} if verdict.keyword is None else {m.id: m.base for m in verdict.keyword.metrics}
     return {
         "outcome": verdict.outcome,
         "label": OUTCOMES[verdict.outcome],
@@ -125,6 +127,7 @@ def verdict_words(verdict: Verdict) -> dict[str, Any]:
             }
             for one in verdict.others
         ],
+        "keyword": None if verdict.keyword is None else verdict.keyword.sentence,
         "now_right": list(verdict.now_right),
         "now_wrong": list(verdict.now_wrong),
         "metrics": [
@@ -136,6 +139,7 @@ def verdict_words(verdict: Verdict) -> dict[str, Any]:
                 "low": m.low,
                 "high": m.high,
                 "primary": m.id == verdict.primary,
+                "keyword": keyword.get(m.id),
             }
             for m in verdict.metrics
         ],

@@ -8,13 +8,24 @@ from gradio.themes.utils.fonts import LocalFont
 
 STATIC = Path(__file__).with_name("static")
 
-SCRIPTS = ("studio.js", "charts.js", "runview.js", "runs.js", "sweeps.js", "makings.js", "review.js", "edit.js")
+SCRIPTS = (
+    "studio.js",
+    "charts.js",
+    "runview.js",
+    "runs.js",
+    "sweeps.js",
+    "makings.js",
+    "review.js",
+    "edit.js",
+    "run_evidence.js",
+)
 """In the order in which they need each other. Gradio adds scripts in no certain order, so they are served as one."""
 
 HEAD = """
 <link rel="icon" href="/ui/logo.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/ui/studio.css">
 <link rel="stylesheet" href="/ui/tools.css">
+<link rel="stylesheet" href="/ui/evidence.css">
 <script src="/studio.js"></script>
 """
 

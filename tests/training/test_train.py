@@ -43,7 +43,7 @@ def test_events_tell_the_whole_story(run_folder, events_of):
     plan = events_of(folder, "plan")[0]
     assert plan["steps"] == done.steps == math.ceil(plan["train_rows"] / 16)
     assert plan["primary"] == "ndcg@10"
-    assert set(plan["base"]) == {"ndcg@10", "mrr@10", "accuracy@1"}
+    assert set(plan["base"]) == {"ndcg@10", "mrr@10", "accuracy@1", "recall@10", "map@100"}
     assert plan["precision"] == "fp32"
     train_events = events_of(folder, "train")
     assert [event["step"] for event in train_events] == list(range(1, done.steps + 1))

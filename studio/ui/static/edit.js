@@ -1,6 +1,9 @@
 // Edits by hand: rows of a dataset in pages, each cell a text that opens for writing. Every edit is sent as it is made.
 "use strict";
+// A link may ask for one row of a dataset: ?tab=data&dataset=...&row=7 opens the fold and shows it.
+window.studio.askedRow = (new URLSearchParams(location.search).get("row") || "").replace(/\D/g, "");
 window.studio.mountEdit = (element, trigger) => {
+  let { askedRow } = window.studio;
   const { h, request } = window.studio;
   const PAGE = 50;
   let id = "";
@@ -303,7 +306,16 @@ window.studio.mountEdit = (element, trigger) => {
     id = now;
     loaded = "";
     root.hidden = true;
+    if (askedRow && id) openFold();
     peek();
+  }
+
+  function openFold() {
+    const fold = document.getElementById("tool-edit");
+    const label = fold && fold.querySelector("button.label-wrap");
+    if (!label) return;
+    if (!label.classList.contains("open")) label.click();
+    setTimeout(() => fold.scrollIntoView({ block: "start" }), 400);
   }
 
   /** Rows are asked for when they can be seen: nobody who only looks at a dataset loads them twice. */
@@ -311,7 +323,8 @@ window.studio.mountEdit = (element, trigger) => {
     const here = place();
     if (!id || loaded === id || !here || here.offsetParent === null) return;
     loaded = id;
-    query.value = "";
+    query.value = askedRow ? `#${askedRow}` : "";
+    askedRow = "";
     edited.checked = false;
     form.hidden = true;
     look(0);

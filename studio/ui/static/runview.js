@@ -142,14 +142,17 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     const lines = v.metrics.map((m) => h("tr", { class: m.primary ? "main" : "" },
       h("th", { scope: "row" }, m.help ? h("span", { class: "tip", tabindex: "0", "data-tip": m.help }, m.label) : m.label),
       h("td", {}, number(m.base)), h("td", {}, number(m.tuned)),
-      h("td", {}, h("b", {}, signed(m.tuned - m.base)), h("small", {}, ` ${signed(m.low)} to ${signed(m.high)}`))));
+      h("td", {}, h("b", {}, signed(m.tuned - m.base)), h("small", {}, ` ${signed(m.low)} to ${signed(m.high)}`)),
+      v.keyword ? h("td", {}, m.keyword === null ? "\u2013" : number(m.keyword)) : null));
     const where = v.corpus_size ? `, each searched in ${v.corpus_size.toLocaleString("en")} texts` : "";
     return h("section", { class: `verdict ${v.outcome}`, id: "run-verdict" },
       h("span", { class: "outcome" }, v.label), h("p", { class: "sentence" }, v.sentence),
       h("div", { class: "run-actions" }, run.downloadable ? search : null, run.downloadable ? download : null),
       h("div", { class: "verdict-table" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Metric"), h("th", { scope: "col" }, "Base"),
         h("th", { scope: "col" }, "Tuned"), h("th", { scope: "col" },
-          h("span", { class: "tip", tabindex: "0", "data-tip": "If the rows had been drawn again, the difference would lie in this range 95 times of 100." }, "Difference (95 % interval)")))), h("tbody", {}, ...lines))),
+          h("span", { class: "tip", tabindex: "0", "data-tip": "If the rows had been drawn again, the difference would lie in this range 95 times of 100." }, "Difference (95 % interval)")), v.keyword ? h("th", { scope: "col" }, h("span", { class: "tip", tabindex: "0",
+          "data-tip": "BM25 finds texts that have the words of the question. It needs no model: what does not beat it is not worth its cost." }, "Keyword search")) : null)), h("tbody", {}, ...lines))),
+      v.keyword ? h("p", { class: "fine", id: "run-keyword" }, v.keyword) : null,
       examples(v.now_right, "Questions that it now gets right"), examples(v.now_wrong, "Questions that it now gets wrong"),
       v.others && v.others.length ? h("div", { class: "verdict-table" }, h("table", {}, h("thead", {}, h("tr", {},
         ...["Trained along", "Metric", "Base", "Tuned", "Difference (95 % interval)"].map((title) => h("th", { scope: "col" }, title)))),
