@@ -21,6 +21,11 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field(
         "", description="More host names that the server answers to, separated by commas, e.g. behind a proxy."
     )
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="Path under which a proxy in front serves the studio, e.g. /studio; the proxy strips it.",
+    )
     accounts: Literal["auto", "required", "open"] = Field(
         "auto",
         description="Who may come in. auto: people sign in when the server listens beyond this machine; required: always; "

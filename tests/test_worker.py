@@ -90,7 +90,7 @@ def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
     assert (folder.model / "modules.json").is_file()
     assert not folder.checkpoints.exists()
     assert {path.name for path in folder.evidence.iterdir()} == {
-        "meta.json", "texts.parquet", "rows.parquet", "hits.parquet", "base.npy", "tuned.npy"
+        "meta.json", "texts.parquet", "rows.parquet", "hits.parquet", "slices.json", "base.npy", "tuned.npy"
     }  # fmt: skip
     phases = [event["phase"] for event in events(folder, "phase")]
     assert phases == ["loading", "judging base", "training", "judging tuned", "saving", "done"]

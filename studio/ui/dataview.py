@@ -92,7 +92,7 @@ def left_out_link(report: Any, upload_id: str) -> str:
     ]
     if report.prepared is not None:
         asked += roles_in_address(report.roles)
-    href = f"/download/uploads/{upload_id}/left-out.csv?{urlencode([pair for pair in asked if pair[1]])}"
+    href = f"./download/uploads/{upload_id}/left-out.csv?{urlencode([pair for pair in asked if pair[1]])}"
     return _left_out_at(href)
 
 
@@ -193,7 +193,7 @@ def dataset_report(
     source = f'{history}<p class="fine">From {html.text(info.file_name)}</p><ul class="columns">{columns}</ul>'
     fixes = fixes_for(info.findings, info.format, info.rows)
     words = finding_list(info.findings, examples, fixes, mendable=True)
-    link = _left_out_at(f"/download/datasets/{record.id}/left-out.csv") if has_left_out else ""
+    link = _left_out_at(f"./download/datasets/{record.id}/left-out.csv") if has_left_out else ""
     return _report(facts, words + source + link, length_figure(rows, info.rows))
 
 

@@ -74,7 +74,8 @@ def _unkept(send: Send) -> Send:
 def _to_sign_in(request: Request) -> Response:
     if request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", ""):
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/login?next={quote(asked, safe='')}", HTTPStatus.SEE_OTHER)
+        up = "../" * (request.url.path.count("/") - 1)
+        return RedirectResponse(f"./{up}login?next={quote(asked, safe='')}", HTTPStatus.SEE_OTHER)
     return JSONResponse({"message": "You are not signed in.", "hint": "Load the page again."}, HTTPStatus.UNAUTHORIZED)
 
 
@@ -105,26 +106,26 @@ def add_sign_in(app: FastAPI, accounts: Any) -> None:
     @app.post("/logout")
     def sign_out(request: Request) -> Response:
         accounts.end_sessions(request.state.account)
-        answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+        answer = RedirectResponse("./login", HTTPStatus.SEE_OTHER)
         answer.delete_cookie(COOKIE)
         return answer
 
 
 def _local(path: str) -> str:
-    """A path of this server; anything else becomes the first page."""
+    """A path of this server, as seen from its root; anything else becomes the first page."""
     parts = urlsplit(path)
     plain = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    return path if plain and not any(ord(c) < 32 for c in path) else "/"
+    return f".{path}" if plain and not any(ord(c) < 32 for c in path) else "./"
 
 
 def sign_in_page(next: str = "/", name: str = "", notice: str = "") -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sign in - Sentence Studio</title>
-<link rel="icon" href="/ui/logo.svg" type="image/svg+xml"><link rel="stylesheet" href="/ui/studio.css"></head>
+<link rel="icon" href="./ui/logo.svg" type="image/svg+xml"><link rel="stylesheet" href="./ui/studio.css"></head>
 <body class="sign-in"><script>if (matchMedia("(prefers-color-scheme: dark)").matches) document.documentElement.className = "dark";</script>
-<main><form method="post" action="/login">
-<h1><img src="/ui/logo.svg" alt="" width="30" height="30">Sentence Studio</h1>
+<main><form method="post" action="./login">
+<h1><img src="./ui/logo.svg" alt="" width="30" height="30">Sentence Studio</h1>
 {notice}
 <label>Name<input name="name" value="{html.text(name)}" autocomplete="username" autocapitalize="none" required {"" if name else "autofocus"}></label>
 <label>Password<input name="password" type="password" autocomplete="current-password" required {"autofocus" if name else ""}></label>
@@ -139,6 +140,6 @@ def account_line(name: str) -> str:
     if not name or name == LOCAL:
         return ""
     return (
-        f'<form method="post" action="/logout" class="account"><span>{html.text(name)}</span>'
+        f'<form method="post" action="./logout" class="account"><span>{html.text(name)}</span>'
         '<button type="submit" class="button plain">Sign out</button></form>'
     )

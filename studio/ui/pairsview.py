@@ -112,5 +112,5 @@ def download(upload_id: str, recipes: list[str], config: "PairConfig") -> str:
         *(("recipe", id) for id in recipes),
         *((known.id, str(getattr(config, known.id))) for known in PAIR_FIELDS),
     ]
-    href = f"/download/documents/{upload_id}/pairs.csv?{urlencode(asked)}"
+    href = f"./download/documents/{upload_id}/pairs.csv?{urlencode(asked)}"
     return f'<p class="fine"><a href="{html.text(href)}" download>Download the pairs with their documents and places (CSV)</a></p>'

@@ -104,6 +104,7 @@ def build_server(studio: Any, settings: Settings) -> "FastAPI":
             app,
             build_app(studio, settings),
             path="/",
+            root_path=settings.root_path or None,
             server_name=settings.host,
             server_port=settings.port,
             footer_links=[],

@@ -58,7 +58,7 @@ class StartTab:
         if not runs:
             return ""
         items = "".join(
-            f'<li><a href="/?tab=runs&amp;run={html.text(run.id)}"><b>{html.text(run.name)}</b>'
+            f'<li><a href="./?tab=runs&amp;run={html.text(run.id)}"><b>{html.text(run.name)}</b>'
             f'<span>{html.text(run.dataset_name)}</span><span class="state {html.text(run.state)}">'
             f"{html.text(STATES[run.state])}</span></a></li>"
             for run in runs

@@ -22,11 +22,11 @@ SCRIPTS = (
 """In the order in which they need each other. Gradio adds scripts in no certain order, so they are served as one."""
 
 HEAD = """
-<link rel="icon" href="/ui/logo.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/ui/studio.css">
-<link rel="stylesheet" href="/ui/tools.css">
-<link rel="stylesheet" href="/ui/evidence.css">
-<script src="/studio.js"></script>
+<link rel="icon" href="./ui/logo.svg" type="image/svg+xml">
+<link rel="stylesheet" href="./ui/studio.css">
+<link rel="stylesheet" href="./ui/tools.css">
+<link rel="stylesheet" href="./ui/evidence.css">
+<script src="./studio.js"></script>
 """
 
 

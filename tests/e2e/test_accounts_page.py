@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from launch import Server
+from proxy import under_a_path
 
 from studio.data.table import Roles
 from studio.runs.studio import Studio
@@ -27,17 +28,27 @@ def lab(tmp_path_factory):
     dataset = studio.datasets.create("ada", upload.id, Roles("question", "answer"), SECRET)
     corpus = studio.corpora.create_from_dataset("ada", dataset.id)
     studio.close()
-    server = Server(workspace, STUDIO_ACCOUNTS="required")
+    server = Server(workspace, STUDIO_ACCOUNTS="required", STUDIO_ROOT_PATH="/tools/studio")
     server.start()
     yield server, [upload.id, dataset.id, corpus.id], str(table)
     server.end()
 
 
-def test_people_sign_in_and_out_on_a_page_and_see_their_own_things_only(lab, chromium):
+@pytest.fixture(scope="module")
+def proxied(lab):
+    """Its address behind a proxy that serves it under a path."""
+    with under_a_path(lab[0].url, "/tools/studio") as url:
+        yield url
+
+
+def test_people_sign_in_and_out_on_a_page_and_see_their_own_things_only(proxied, chromium):
+    """Behind a proxy and under a path: every address that the page asks for has to stay there."""
     context = chromium.new_context(viewport={"width": 390, "height": 800})
     page = context.new_page()
     page.set_default_timeout(30_000)
-    page.goto(f"{lab[0].url}/?tab=data")
+    failed = []
+    page.on("response", lambda answer: answer.status >= 400 and answer.status != 403 and failed.append(answer.url))
+    page.goto(f"{proxied}/?tab=data")
     page.get_by_label("Name").fill("ada")
     page.get_by_label("Password").fill("not this one")
     page.get_by_role("button", name="Sign in").click()
@@ -49,6 +60,11 @@ def test_people_sign_in_and_out_on_a_page_and_see_their_own_things_only(lab, chr
     page.locator("#account").get_by_text("ada").wait_for()
     page.get_by_label("Or choose one of your datasets").click()
     page.get_by_role("option", name=SECRET).wait_for()
+    page.get_by_role("option", name=SECRET).click()
+    page.locator("#data-rows td").first.wait_for()
+    page.get_by_role("tab", name="Runs").click()
+    page.locator("#runs-view").get_by_text("No runs yet").wait_for()
+    assert failed == []
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name="Sign in").wait_for()
     page.go_back()

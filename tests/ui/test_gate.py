@@ -67,7 +67,7 @@ def sign_in(client, name, password=PASSWORD, **form):
 
 def test_a_stranger_is_led_to_the_page_to_sign_in(client):
     answer = client.get("/?tab=runs&run=abc", headers={"accept": "text/html"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2F%3Ftab%3Druns%26run%3Dabc")
+    assert (answer.status_code, answer.headers["location"]) == (303, "./login?next=%2F%3Ftab%3Druns%26run%3Dabc")
     page = client.get(answer.headers["location"])
     assert page.status_code == 200
     assert "Sign in" in page.text
@@ -86,7 +86,7 @@ def test_every_other_path_tells_a_stranger_nothing(client, lab):
 
 def test_signing_in_opens_the_page_that_was_asked_for(client):
     answer = sign_in(client, "ada", next="/?tab=runs")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/?tab=runs")
+    assert (answer.status_code, answer.headers["location"]) == (303, "./?tab=runs")
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "samesite=lax" in cookie.lower()
@@ -109,7 +109,7 @@ def test_a_wrong_password_is_said_on_the_page_and_the_name_stays(client):
 def test_signing_out_ends_the_session_for_good(client):
     sign_in(client, "bob")
     session = client.cookies[COOKIE]
-    assert client.post("/logout").headers["location"] == "/login"
+    assert client.post("/logout").headers["location"] == "./login"
     client.cookies.set(COOKIE, session)
     assert client.get("/api/runs").status_code == 401
 
@@ -118,7 +118,7 @@ def test_signing_out_ends_the_session_for_good(client):
     "path", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/\r\nx", ""]
 )
 def test_nobody_is_led_to_another_site(path):
-    assert _local(path) == "/"
+    assert _local(path) == "./"
     assert 'evil.example"' not in sign_in_page('"><a href="https://evil.example"')
 
 

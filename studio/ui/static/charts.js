@@ -7,7 +7,7 @@ window.studio.charts = (() => {
   function load() {
     loading ??= new Promise((resolve, reject) => {
       const script = document.createElement("script");
-      script.src = "/plotly.js";
+      script.src = "./plotly.js";
       script.onload = () => resolve(window.Plotly);
       script.onerror = () => {
         loading = null;

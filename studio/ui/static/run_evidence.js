@@ -81,7 +81,7 @@
       where.textContent = found.total ? `${number(wish.offset + 1)} to ${number(last)} of ${number(found.total)}` : "";
       back.disabled = wish.offset === 0;
       next.disabled = last >= found.total;
-      file.href = `/download/runs/${encodeURIComponent(run.id)}/evidence.csv?${asked()}`;
+      file.href = `./download/runs/${encodeURIComponent(run.id)}/evidence.csv?${asked()}`;
     }
 
     function heading(sort, label) {

@@ -11,13 +11,16 @@ window.studio = (() => {
   /** Run when there is a body, now or later: Gradio adds these scripts after the page has loaded. */
   const ready = (run) => (document.body ? run() : document.addEventListener("DOMContentLoaded", run));
 
+  /** A path of the server as this page has to ask it: the studio may lie under a path of its host, and is one page at its root. */
+  const at = (path) => (path.startsWith("/") ? `.${path}` : path);
+
   /** An element with attributes and children; strings become text, never HTML. */
   function h(name, attributes = {}, ...children) {
     const element = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) {
       if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
       else if (value === true) element.setAttribute(key, "");
-      else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
+      else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, key === "href" || key === "src" ? at(value) : value);
     }
     element.append(...children.filter((child) => child !== null && child !== undefined));
     return element;
@@ -82,7 +85,7 @@ window.studio = (() => {
 
   /** GET or send JSON; an answer that is an error throws with the server's own words. */
   async function request(path, method = "GET", body = undefined) {
-    const answer = await fetch(path, {
+    const answer = await fetch(at(path), {
       method,
       headers: body === undefined ? {} : { "content-type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -140,5 +143,5 @@ window.studio = (() => {
     runParts.sort((one, other) => one.order - other.order);
   }
 
-  return { ready, h, ids, remember, request, duration, runParts, runPart };
+  return { ready, at, h, ids, remember, request, duration, runParts, runPart };
 })();
