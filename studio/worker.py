@@ -72,7 +72,7 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     from studio.evaluation.judge import judge, judge_other
     from studio.evaluation.measure import measure
     from studio.export.folder import save_model
-    from studio.export.script import write_script
+    from studio.export.script.write import write_script
     from studio.training.callbacks import StopWatch
     from studio.training.train import train
 

@@ -16,7 +16,7 @@ from studio.catalog.poolings import JOIN, MODES, POOLINGS
 from studio.catalog.similarities import SIMILARITIES
 from studio.errors import ConfigError
 from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
-from studio.training.fit import modifier_misfit
+from studio.training.fit import modifier_misfit, part_misfit
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -413,7 +413,9 @@ class TrainConfig(BaseModel):
             )
         if loss.by_class and self.batch_size != AUTO and self.batch_size % 2:
             raise ValueError(f"{loss.label} takes texts of a class by twos: the batch size must be even.")
-        if reason := modifier_misfit(MODIFIER[self.modifier], loss):
+        if reason := modifier_misfit(MODIFIER[self.modifier], loss) or part_misfit(
+            loss, self.lora_rank, self.freeze_layers
+        ):
             raise ValueError(reason)
         parameters = self.loss_parameters
         for name in LOSS_FIELDS:
