@@ -579,3 +579,5 @@ MODIFIER = {record.id: record for record in MODIFIERS}
 FEEDING = {record.id: record for record in FEEDINGS}
 NEED = {record.id: record for record in NEEDS}
 SAMPLER = {record.id: record for record in SAMPLERS}
+LOSS_NAMES = {name.lower(): loss.id for loss in LOSSES for name in (loss.id, loss.id.removesuffix("Loss"), loss.label)}
+"""A loss may be named by its class, with or without "Loss", or by its label, in any case."""

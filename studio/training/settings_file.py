@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from studio.catalog.losses import LOSS
+from studio.catalog.losses import LOSS, LOSS_NAMES
 from studio.errors import ConfigError
 from studio.training.config import FIELD, FIELDS, GROUPS, TrainConfig, words_of
 
@@ -71,6 +71,8 @@ def read_settings(text: str, name: str) -> dict[str, Any]:
             near = difflib.get_close_matches(key.value, FIELD, 1)
             hint = f"Did you mean '{near[0]}'?" if near else f"Settings are: {', '.join(FIELD)}."
             raise ConfigError(f"{name}, line {line}: there is no setting '{key.value}'.", hint=hint)
+    if isinstance(loss := value.get("loss"), str):
+        value["loss"] = LOSS_NAMES.get(loss.lower(), loss)
     try:
         TrainConfig(**value)
     except ValidationError as error:
