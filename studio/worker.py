@@ -76,7 +76,7 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     from studio.evaluation.keyword import measure_keyword
     from studio.evaluation.measure import measure
     from studio.export.folder import save_model
-    from studio.export.script import write_script
+    from studio.export.script.write import write_script
     from studio.training.callbacks import StopWatch
     from studio.training.train import train
 

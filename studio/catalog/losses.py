@@ -85,6 +85,8 @@ class Loss:
     """What the base model must have: ids of NEEDS."""
     packs: bool = True
     """The fast engine can serve it."""
+    whole_model: str = ""
+    """Why a model of which only a part is trained (LoRA, frozen layers) does not do; empty: it does."""
     evaluator: str = "InformationRetrievalEvaluator"
     """Evaluator of sentence-transformers that suits it."""
     expect: str = ""
@@ -479,6 +481,7 @@ LOSSES = (
         fixed_size="its decoder takes whole embeddings only",
         needs=("transformer", "decoder"),
         packs=False,
+        whole_model="its decoder shares the weights of the model, and trains them all",
         evaluator="EmbeddingSimilarityEvaluator",
         expect="Made for plain language models and ten thousand texts or more of one field; with fewer, or with a model "
         "that was trained on pairs already, expect little. The decoder starts from chance and is thrown away.",
@@ -576,3 +579,5 @@ MODIFIER = {record.id: record for record in MODIFIERS}
 FEEDING = {record.id: record for record in FEEDINGS}
 NEED = {record.id: record for record in NEEDS}
 SAMPLER = {record.id: record for record in SAMPLERS}
+LOSS_NAMES = {name.lower(): loss.id for loss in LOSSES for name in (loss.id, loss.id.removesuffix("Loss"), loss.label)}
+"""A loss may be named by its class, with or without "Loss", or by its label, in any case."""

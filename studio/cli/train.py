@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from studio.catalog.losses import LOSSES
+from studio.catalog.losses import LOSS_NAMES
 from studio.catalog.presets import DEFAULT_PRESET, PRESET
 from studio.cli.base import app, print_json, say
 from studio.cli.options import DIALECT, ROLES, Json, settings_of, takes
@@ -18,9 +18,6 @@ from studio.training.settings_file import read_settings_file
 
 if TYPE_CHECKING:
     from studio.data.table import Dialect, Roles
-
-_LOSS_NAMES = {name.lower(): loss.id for loss in LOSSES for name in (loss.id, loss.id.removesuffix("Loss"), loss.label)}
-"""A loss may be named by its class, with or without "Loss", or by its label, in any case."""
 
 
 @app.command()
@@ -64,7 +61,7 @@ def train(
     table, roles = read_table(data, roles, dialect)
     given = {**(read_settings_file(config) if config else {}), **settings}
     if "loss" in given:
-        given["loss"] = _LOSS_NAMES.get(str(given["loss"]).lower(), given["loss"])
+        given["loss"] = LOSS_NAMES.get(str(given["loss"]).lower(), given["loss"])
     others = [read_table([str(file)], Roles()) for file in also or ()]
     folder, train_config = make_run(out, table, roles, given, table.name, others, preset)
     say(f"{train_config.loss} on {train_config.base_model}; log: {folder.log}")
@@ -141,7 +138,7 @@ def try_settings(
     from studio.training.sweep import best
 
     table, roles = read_table([str(data)], roles, dialect)
-    losses = tuple(_LOSS_NAMES.get(name.lower(), name) for name in try_loss or ())
+    losses = tuple(LOSS_NAMES.get(name.lower(), name) for name in try_loss or ())
     tried = {
         "base_models": tuple(try_base or ()), "losses": losses, "epochs": tuple(try_epochs or ()),
         "batch_sizes": tuple(try_batch_size or ()), "rate_factor": rate_factor, "trials": trials, "minutes": minutes,

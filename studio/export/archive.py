@@ -1,11 +1,19 @@
 """A model's folder, or a run's script with its rows, as one zip file. No torch."""
 
 import os
+import tempfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from studio.data.dataset import load_rows
 from studio.errors import NotFound, RunError
+from studio.files import read_json
 from studio.training.folder import RunFolder
+from studio.training.inputs import inputs
 
 
 def zip_model(folder: Path, out: Path) -> None:
@@ -26,12 +34,12 @@ def zip_model(folder: Path, out: Path) -> None:
 
 
 def zip_script(run: Path, out: Path) -> None:
-    """Write ``out``: the script of the run's folder with the rows, the settings and, where it is the run's own copy,
-    the base model. Whole or not there.
+    """Write ``out``: the script of the run's folder with its settings, the rows as its losses take them and, where it
+    cannot be had elsewhere, the model that it starts from. Whole or not there.
 
     Raises:
-        NotFound: the run has no script.
-        RunError: it cannot have one, and why.
+        NotFound: the run has no script, or the model it starts from is not on this machine any more.
+        RunError: it cannot have one, and why; such runs are older than this version.
     """
     folder = RunFolder(run)
     reason = folder.script / "missing.txt"
@@ -39,11 +47,31 @@ def zip_script(run: Path, out: Path) -> None:
         raise RunError("There is no script of this run.", hint=reason.read_text(encoding="utf-8"))
     if not (folder.script / "script.py").is_file():
         raise NotFound("This run has no script.", hint="Runs that succeeded have one: it says which step was kept.")
-    base = [file for file in (run / "base").rglob("*") if file.is_file()]
-    files = {Path(file.name): file for file in folder.script.iterdir()}
-    files |= {Path("data.parquet"): folder.dataset / "data.parquet"}
-    files |= {file.relative_to(run): file for file in base}
-    _write(out, files, zipfile.ZIP_STORED if base else zipfile.ZIP_DEFLATED)
+    parts = read_json(folder.script / "parts.json")
+    files = {Path(file.name): file for file in folder.script.iterdir() if file.name != "parts.json"}
+    if parts is None:  # made by an earlier version, which read the whole dataset
+        models = [file for file in (run / "base").rglob("*") if file.is_file()]
+        files |= {Path("data.parquet"): folder.dataset / "data.parquet"}
+        files |= {file.relative_to(run): file for file in models}
+        _write(out, files, zipfile.ZIP_STORED if models else zipfile.ZIP_DEFLATED)
+        return
+    for place, model in parts["folders"].items():
+        found = run / model
+        if not found.is_dir():
+            raise NotFound(f"The model in {found}, which this run started from, is not there any more.")
+        files |= {Path(place) / file.relative_to(found): file for file in found.rglob("*") if file.is_file()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as aside:
+        for name, rows in parts["files"].items():
+            files[Path(name)] = Path(aside) / name
+            pq.write_table(_rows(folder, **rows), Path(aside) / name, compression="zstd")
+        _write(out, files, zipfile.ZIP_STORED if parts["folders"] else zipfile.ZIP_DEFLATED)
+
+
+def _rows(folder: RunFolder, dataset: str, feeding: str, positions: list[int], taught: bool) -> pa.Table:
+    """The rows at ``positions`` of a dataset in the run's folder, as its loss takes them."""
+    labels = np.load(folder.taught / "labels.npy", mmap_mode="r")[: len(positions)] if taught else None
+    return inputs(load_rows(folder.path / dataset).take(positions), feeding, labels)
 
 
 def _write(out: Path, files: dict[Path, Path], compression: int) -> None:

@@ -16,7 +16,7 @@ from studio.catalog.poolings import JOIN, MODES, POOLINGS
 from studio.catalog.similarities import SIMILARITIES
 from studio.errors import ConfigError
 from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
-from studio.training.fit import modifier_misfit
+from studio.training.fit import modifier_misfit, part_misfit
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -413,7 +413,9 @@ class TrainConfig(BaseModel):
             )
         if loss.by_class and self.batch_size != AUTO and self.batch_size % 2:
             raise ValueError(f"{loss.label} takes texts of a class by twos: the batch size must be even.")
-        if reason := modifier_misfit(MODIFIER[self.modifier], loss):
+        if reason := modifier_misfit(MODIFIER[self.modifier], loss) or part_misfit(
+            loss, self.lora_rank, self.freeze_layers
+        ):
             raise ValueError(reason)
         parameters = self.loss_parameters
         for name in LOSS_FIELDS:
@@ -578,11 +580,16 @@ def build(record: type[Record], values: dict[str, Any]) -> Record:
         return record(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        message = first["msg"].removeprefix("Value error, ")
-        fields = record.model_fields
+        name, fields = str(first["loc"][0]) if first["loc"] else "", record.model_fields
         if name and name not in fields:
             raise ConfigError(f"There is no setting '{name}'.", hint=f"Settings are: {', '.join(fields)}.") from None
-        if name:
-            raise ConfigError(f"{fields[name].title} ({name}) cannot be {first['input']!r}: {message}.") from None
-        raise ConfigError(message) from None
+        raise ConfigError(words_of(first, record)) from None
+
+
+def words_of(error: Any, record: type[BaseModel]) -> str:
+    """One of pydantic's errors about ``record`` as a sentence that names the field by its label."""
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    name = str(error["loc"][0])
+    return f"{record.model_fields[name].title} ({name}) cannot be {error['input']!r}: {message}."

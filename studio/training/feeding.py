@@ -2,13 +2,13 @@
 
 What is drawn by chance (words left out, partners of a text) follows from the seed, the epoch and the text alone, so that
 a training that goes on sees what one that never stopped would have seen. Held-out rows always get the noise of epoch 0:
-their loss can be compared between looks.
+their loss can be compared between looks. The functions that draw need NumPy alone: a run's script takes them over as they
+stand here.
 """
 
 import zlib
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +16,11 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from studio.catalog.losses import LOSS
-from studio.data.rows import class_numbers, text_columns
 from studio.training.config import TrainConfig
+from studio.training.inputs import DRAWN, inputs
 
 POSITIVE_EVERY = 8
 """One row of so many is a text with itself, as in the paper on contrastive tension."""
-
-Columns = dict[str, list[Any]]
 
 
 class Epoch(TrainerCallback):
@@ -44,73 +42,29 @@ def feed(
 ) -> Dataset:
     """The rows at ``positions`` as the loss wants them: the texts in order, then a column ``label`` or ``score``.
 
-    Any other column (the row's number, the part of a retrieval set) would be taken for a text. ``taught``: the teacher's labels, one a position; see
-    teacher.py. ``epoch``: None for held-out rows.
+    ``taught``: the teacher's labels, one a position; see teacher.py. ``epoch``: None for held-out rows.
     """
-    rows = data.select([name for name in data.column_names if name not in ("row", "part")]).take(positions)
-    return _FEEDS[LOSS[config.loss].feeding](rows, config, taught, epoch)
+    feeding = LOSS[config.loss].feeding
+    table = inputs(data.take(positions), feeding, taught)
+    if feeding in DRAWN:
+        return _drawn(table, _drawing(table, feeding, config), config, epoch)
+    return _dataset(table)
 
 
-def _columns(rows: pa.Table, *_: Any) -> Dataset:
-    return _dataset(rows)
-
-
-def _texts_and_classes(rows: pa.Table, *_: Any) -> Dataset:
-    return _dataset(pa.table({"text": rows["text"], "label": class_numbers(rows)}))
-
-
-def _once(rows: pa.Table, *_: Any) -> Dataset:
-    return _dataset(rows.select(["text"]))
-
-
-def _twice(rows: pa.Table, *_: Any) -> Dataset:
-    return _dataset(pa.table({"text": rows["text"], "again": rows["text"]}))
-
-
-def _noisy(rows: pa.Table, config: TrainConfig, _: Any, epoch: Epoch | None) -> Dataset:
-    texts = pa.table({"noisy": rows["text"], "text": rows["text"]})
-    return _drawn(texts, partial(leave_out, share=config.of_loss("noise_ratio")), config, epoch)
-
-
-def _contrasts(rows: pa.Table, config: TrainConfig, _: Any, epoch: Epoch | None) -> Dataset:
-    texts = pa.table({"text": rows["text"], "other": rows["text"], "label": pa.array(np.ones(len(rows)))})
-    return _drawn(texts, partial(pair_up, among=rows["text"].to_pylist()), config, epoch)
-
-
-def _taught(rows: pa.Table, _: TrainConfig, taught: np.ndarray | None, *__: Any) -> Dataset:
-    label = pa.array(np.ascontiguousarray(taught, dtype=np.float32).ravel())
-    for size in reversed(taught.shape[1:]):
-        label = pa.FixedSizeListArray.from_arrays(label, size)
-    return _dataset(rows.select(text_columns(rows)).append_column("label", label))
-
-
-_FEEDS: dict[str, Callable[..., Dataset]] = {
-    "columns": _columns,
-    "class": _texts_and_classes,
-    "once": _once,
-    "twice": _twice,
-    "noisy": _noisy,
-    "contrasts": _contrasts,
-    "teacher_scores": _taught,
-    "teacher_vectors": _taught,
-    "teacher_vector": _taught,
-}
-
-
-def leave_out(batch: Columns, seed: int, epoch: int, share: float) -> Columns:
+def leave_out(batch: dict[str, list], seed: int, epoch: int, share: float) -> dict[str, list]:
     """``batch`` with ``share`` of the words of each text left out of the column ``noisy``; one word always stays.
 
     Words are what white space separates; characters where a language has none (Chinese, Japanese, Thai, Lao).
     """
-    return {**batch, "noisy": [_thin(text, _chance(seed, epoch, text), share) for text in batch["text"]]}
+    return {**batch, "noisy": [thin(text, chance_of(seed, epoch, text), share) for text in batch["text"]]}
 
 
-def pair_up(batch: Columns, seed: int, epoch: int, among: list[str]) -> Columns:
+def pair_up(batch: dict[str, list], seed: int, epoch: int, among: list[str]) -> dict[str, list]:
     """``batch`` with a column ``other``: the text itself in every eighth row (label 1), else another one (label 0)."""
     others, labels = [], []
     for at, text in enumerate(batch["text"]):
         other = text
-        chance = _chance(seed, epoch, text)
+        chance = chance_of(seed, epoch, text)
         for _ in range(20 if at % POSITIVE_EVERY else 0):
             other = among[chance.integers(len(among))]
             if other != text:
@@ -120,7 +74,8 @@ def pair_up(batch: Columns, seed: int, epoch: int, among: list[str]) -> Columns:
     return {**batch, "other": others, "label": labels}
 
 
-def _thin(text: str, chance: np.random.Generator, share: float) -> str:
+def thin(text: str, chance: np.random.Generator, share: float) -> str:
+    """The text with ``share`` of its words left out."""
     words, between = text.split(), " "
     if len(words) == 1 and any("\u0e00" <= c <= "\u0eff" or c >= "\u2e80" for c in text):
         words, between = list(text), ""
@@ -132,11 +87,18 @@ def _thin(text: str, chance: np.random.Generator, share: float) -> str:
     return between.join(word for word, stays in zip(words, kept, strict=True) if stays)
 
 
-def _chance(seed: int, epoch: int, text: str) -> np.random.Generator:
+def chance_of(seed: int, epoch: int, text: str) -> np.random.Generator:
+    """Random numbers that follow from seed, epoch and text."""
     return np.random.default_rng((seed, epoch, zlib.crc32(text.encode("utf-8"))))
 
 
-def _drawn(table: pa.Table, draw: Callable[..., Columns], config: TrainConfig, epoch: Epoch | None) -> Dataset:
+def _drawing(table: pa.Table, feeding: str, config: TrainConfig) -> Callable[..., dict[str, list]]:
+    if feeding == "noisy":
+        return partial(leave_out, share=config.of_loss("noise_ratio"))
+    return partial(pair_up, among=table["text"].to_pylist())
+
+
+def _drawn(table: pa.Table, draw: Callable[..., dict[str, list]], config: TrainConfig, epoch: Epoch | None) -> Dataset:
     """Rows whose columns are drawn anew in each epoch, or once for held-out rows."""
     if epoch is None:
         batch = draw(table.to_pydict(), config.seed, 0)

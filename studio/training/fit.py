@@ -41,6 +41,14 @@ def modifier_misfit(modifier: Modifier, loss: Loss, base: Base | None = None) ->
     return ""
 
 
+def part_misfit(loss: Loss, lora_rank: int, freeze_layers: int) -> str:
+    """Why the loss cannot train a part of a model only; empty when it can, or the whole model is trained."""
+    if loss.whole_model and (lora_rank or freeze_layers):
+        what = "LoRA" if lora_rank else "Frozen layers"
+        return f"{what} do{'es' if lora_rank else ''} not go with {loss.label}: {loss.whole_model}."
+    return ""
+
+
 def packs(loss: Loss, modifier: Modifier) -> bool:
     """Whether the fast engine can serve them: a decoder and earlier layers want padded texts."""
     return loss.packs and not modifier.cuts_layers

@@ -58,10 +58,11 @@ def build_loss(model: SentenceTransformer, config: TrainConfig, teacher_dimensio
         ModelError: the guide cannot be had.
     """
     record = LOSS[config.loss]
-    arguments = loss_arguments(model, config, teacher_dimension)
-    kind = getattr(losses, record.cls or record.id)
+    kind, arguments = loss_call(model, config, teacher_dimension)
+    if "guide" in arguments:
+        arguments["guide"] = _guide(arguments["guide"], model)
     try:
-        loss = kind(model, **arguments | follow(kind, arguments, model.similarity_fn_name, config))
+        loss = kind(model, **arguments)
     except (ValueError, AssertionError, OSError) as error:
         if "decoder" not in record.needs:
             raise
@@ -128,8 +129,17 @@ def restore_head(loss: nn.Module, model: SentenceTransformer, checkpoint: Path) 
             parameter.data.copy_(saved[name])
 
 
-def loss_arguments(model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None) -> dict[str, Any]:
-    """The config's settings in the words of the loss class."""
+def loss_call(
+    model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None
+) -> tuple[type[nn.Module], dict[str, Any]]:
+    """The class of the loss and the config's settings in its words; a guide is named and not loaded."""
+    record = LOSS[config.loss]
+    kind = getattr(losses, record.cls or record.id)
+    arguments = _arguments(model, config, teacher_dimension)
+    return kind, arguments | follow(kind, arguments, model.similarity_fn_name, config)
+
+
+def _arguments(model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None) -> dict[str, Any]:
     record = LOSS[config.loss]
     arguments = {**config.loss_arguments(), **record.fixed}
     for name in ("teacher", "noise_ratio"):  # these are for feeding.py
@@ -141,9 +151,8 @@ def loss_arguments(model: SentenceTransformer, config: TrainConfig, teacher_dime
     if "size_average" in arguments:
         arguments["size_average"] = arguments["size_average"] == "mean"
     if arguments.get("hardness_mode") == "none":
-        arguments |= {"hardness_mode": None, "hardness_strength": 0.0}
+        del arguments["hardness_mode"], arguments["hardness_strength"]
     if "guide" in arguments:
-        arguments["guide"] = _guide(arguments["guide"], model)
         apart = arguments.pop("contrast") == "all"
         arguments |= {"contrast_anchors": apart, "contrast_positives": apart}
     elif "contrast" in arguments:

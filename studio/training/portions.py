@@ -21,7 +21,7 @@ class InPortions(CachedLossMixin, nn.Module):
     def __init__(self, loss: nn.Module, portion: int):
         super().__init__()
         self.loss = loss
-        self.model = _model_of(loss)
+        self.model = model_of(loss)
         self.mini_batch_size = portion
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
@@ -42,7 +42,7 @@ def can_divide(loss: nn.Module) -> bool:
     """Whether :func:`in_portions` takes the loss."""
     if hasattr(innermost(loss), "mini_batch_size"):
         return True
-    model = _model_of(loss)
+    model = model_of(loss)
     if (
         isinstance(loss, ARRANGES)
         or model is None
@@ -75,6 +75,6 @@ def innermost(loss: nn.Module) -> nn.Module:
     return loss
 
 
-def _model_of(loss: nn.Module) -> nn.Module | None:
+def model_of(loss: nn.Module) -> nn.Module | None:
     """Losses of classes call it otherwise."""
     return getattr(loss, "model", None) or getattr(loss, "sentence_embedder", None)

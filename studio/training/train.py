@@ -103,6 +103,10 @@ class Trained:
     engine: str
     precision: str
     teacher_dimension: int | None
+    portion: int | None = None
+    """Rows that were embedded at a time after memory ran out; None: whole batches, or as the loss says."""
+    computed_twice: bool = False
+    """Layers were computed twice instead of being remembered."""
 
 
 def train(
@@ -252,6 +256,11 @@ def train(
         model = new_model(config, infos, memory, base_model)
         losses = new_losses(work, model, memory)
         learning = trained_by(losses)
+    portion = (
+        largest_portion(losses, rows.batch_size) if memory.halvings and all(map(can_divide, each(losses))) else None
+    )
+    inner = model.transformers_model
+    twice = inner is not None and bool(getattr(inner, "is_activation_checkpointing", False))
     step = trainer.state.global_step
     kept = best.apply(model, step) if best else step
     merge_adapters(model)
@@ -267,7 +276,7 @@ def train(
     facts = Facts(config.loss, config.learning_rate, rows.batch_size, trained_rows(rows, parts), tuple(reporter.losses))
     return Trained(
         config, info, model.eval(), task, base, shown, rows, tuple(others), facts, step, rows.steps, kept, chosen, engine, precision,
-        None if taught is None else taught.shape[-1],
+        None if taught is None else taught.shape[-1], portion, twice,
     )  # fmt: skip
 
 

@@ -83,19 +83,24 @@ def restore(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
         parameter.copy_(weights[name])
 
 
+def frozen_names(inner: nn.Module) -> tuple[list[str], str] | None:
+    """Names, in a transformer, of what its lowest layer reads and of the list of its layers; None: they cannot be told."""
+    count = getattr(inner.config, "num_hidden_layers", None)
+    lists = [
+        name for name, module in inner.named_modules() if isinstance(module, nn.ModuleList) and len(module) == count
+    ]
+    if not lists:
+        return None
+    below = [name for name, _ in inner.named_modules() if name.rpartition(".")[2] in EMBEDDINGS]
+    return below, lists[0]
+
+
 def _freeze(inner: nn.Module, layers: int) -> None:
-    blocks = _blocks(inner)
-    if blocks is None:
+    found = frozen_names(inner)
+    if found is None:
         raise ConfigError(
             "The layers of this base model cannot be told apart.", hint="Leave 'Frozen layers' at 0, or use LoRA."
         )
-    below = [module for name, module in inner.named_modules() if name.rpartition(".")[2] in EMBEDDINGS]
-    for module in (*below, *blocks[:layers]):
+    below, blocks = found
+    for module in (*map(inner.get_submodule, below), *inner.get_submodule(blocks)[:layers]):
         module.requires_grad_(False)
-
-
-def _blocks(inner: nn.Module) -> nn.ModuleList | None:
-    """The transformer's layers, lowest first."""
-    count = getattr(inner.config, "num_hidden_layers", None)
-    lists = [module for module in inner.modules() if isinstance(module, nn.ModuleList)]
-    return next((found for found in lists if len(found) == count), None)

@@ -1,8 +1,10 @@
 """sentence-transformers' Trainer with checkpoints that hold what was trained, and looks that leave no trace."""
 
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformerTrainer
@@ -24,7 +26,13 @@ class Trainer(SentenceTransformerTrainer):
         restore(self.model, load_file(Path(checkpoint_path) / WEIGHTS))
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
-        # Reading rows draws random numbers: without this, one look more would make another model.
+        # Reading rows draws random numbers, and so do losses of layers: without this, one look more would make another
+        # model.
         devices = [self.args.device] if self.args.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            return super().evaluate(*arguments, **options)
+        before, numbers = random.getstate(), np.random.get_state()
+        try:
+            with torch.random.fork_rng(devices=devices):
+                return super().evaluate(*arguments, **options)
+        finally:
+            random.setstate(before)
+            np.random.set_state(numbers)

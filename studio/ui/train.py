@@ -2,23 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from studio.catalog.designs import DISTIL
 from studio.catalog.losses import LOSS, MODIFIER
+from studio.catalog.models import DEFAULT_MODEL
 from studio.data.dataset import DatasetInfo, load_rows
 from studio.data.rows import rows_numbered
 from studio.errors import ConfigError, StudioError
 from studio.training.bases import Base, resolve_base
-from studio.training.config import FIELD, LOSS_FIELDS, MODEL_FIELDS, TrainConfig
-from studio.ui import architecture, basetable, form, html, presets, sweeping, trainview
+from studio.training.config import FIELD, LOSS_FIELDS, MODEL_FIELDS, TrainConfig, make_config
+from studio.ui import architecture, basetable, form, html, presets, settingsfile, sweeping, trainview
 from studio.ui.architecture import Architecture
 from studio.ui.basetable import BaseTable
 from studio.ui.dataview import dataset_label
 from studio.ui.handlers import any_of, explain, on, owner_of, with_request
 from studio.ui.presets import PresetChoice
+from studio.ui.settingsfile import SettingsFile
 from studio.ui.shell import Shell, asked, go, remember
 from studio.ui.theme import markup
 
@@ -51,6 +54,7 @@ class TrainTab:
     architecture: Architecture
     bases: BaseTable
     presets: PresetChoice
+    file: SettingsFile
     sweep: sweeping.SweepFold
     name: gr.Textbox
     estimate: gr.HTML
@@ -119,6 +123,23 @@ class TrainTab:
             *words,
             *self._judged(owner, dataset_id, config),
         )
+
+    def fill_in(self, path: str, dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
+        """A file of settings arrived: the form shows what it says, and what is suggested where it says nothing.
+
+        Raises:
+            StudioError: it is none, or its settings do not go together or not with this dataset.
+        """
+        from studio.training.suggest import check_fit, suggest_config
+
+        values = settingsfile.read(Path(path))
+        owner = owner_of(request)
+        record = self.shell.studio.datasets.get(owner, dataset_id)
+        rows, base = load_rows(record.folder), str(values.get("base_model", DEFAULT_MODEL)).strip()
+        suggested = suggest_config(record.info, self.location(owner, base), rows)
+        config = make_config({**suggested.model_dump(), **values, "base_model": base})
+        check_fit(record.info, self.located(owner, config), rows)
+        return *self.show(dataset_id, request, config), settingsfile.told(Path(path).name, values)
 
     def _objective(
         self, owner: str, info: DatasetInfo, given: dict[str, Any]
@@ -289,6 +310,7 @@ class TrainTab:
         )  # fmt: skip
         remember(started, run=shell.run)
         self.presets.wire(self)
+        self.file.wire(self)
         on(shell.page.load, self.load, [], self.outputs, self.notice)
 
 
@@ -315,6 +337,7 @@ def build(shell: Shell) -> TrainTab:
     widgets: dict[str, Any] = {}
     with gr.Column(visible=False, elem_id="train-form") as panel:
         thorough = presets.build()
+        file = settingsfile.build()
         with gr.Row(elem_classes="fields two"):
             for name in ("base_model", "pooling"):
                 widgets[name] = form.widget(FIELD[name])
@@ -371,6 +394,7 @@ def build(shell: Shell) -> TrainTab:
         blocks,
         bases,
         thorough,
+        file,
         sweep,
         name_box,
         estimate_html,

@@ -31,6 +31,7 @@ from studio.training.rows import plan_rows
 from studio.training.suggest import SUGGESTED_LOSS, check_fit, losses_for, modifiers_for, suggest_config
 from studio.training.teacher import ask, has_teacher
 from studio.training.train import loss_rows, training_arguments
+from studio.training.trainable import choose_trainable
 
 pytestmark = pytest.mark.model
 
@@ -100,6 +101,7 @@ def train_few(dataset, small_bert, advisers, tmp_path):
             check_fit(info, config, data)
         rows = plan_rows(data, config)
         model = build_model(config, "cpu")
+        choose_trainable(model, config)
         before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
         taught = looked_at = None
         if has_teacher(config):
@@ -147,6 +149,28 @@ def test_every_forbidden_combination_is_refused_and_fails_in_the_library(loss, m
         patch.setitem(LOSS, loss.id, unguarded[loss.id])
         with pytest.raises((KeyError, RuntimeError)):
             train_few(loss.formats[0], negatives, {"loss": loss.id, "modifier": modifier.id})
+
+
+LORA = [loss for loss in LOSSES if loss.feeding.startswith("teacher") or "ContrastiveTension" in loss.id]
+
+
+@pytest.mark.parametrize("loss", LORA, ids=lambda record: record.id)
+def test_added_matrices_train_with_losses_that_copy_the_model_or_have_a_teacher(loss, train_few):
+    negatives = 1 if loss.formats[0] == "triplet" else 0
+    values, moved = train_few(loss.formats[0], negatives, {"loss": loss.id, "lora_rank": 4})
+    assert all(map(math.isfinite, values))
+    assert moved > 1e-6
+
+
+def test_a_decoder_that_shares_the_weights_is_refused_with_added_matrices_and_frozen_layers(train_few):
+    loss = LOSS["DenoisingAutoEncoderLoss"]
+    for part in ({"lora_rank": 4}, {"freeze_layers": 1}):
+        with pytest.raises(ConfigError, match="its decoder shares the weights"):
+            make_config({"loss": loss.id, **part})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(LOSS, loss.id, replace(loss, whole_model=""))
+        with pytest.raises(KeyError):  # the library cannot tie what LoRA has wrapped
+            train_few("texts", 0, {"loss": loss.id, "lora_rank": 4})
 
 
 @pytest.mark.parametrize("negatives", [0, 1, 3])

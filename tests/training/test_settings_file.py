@@ -5,7 +5,7 @@ import pytest
 from studio.catalog.presets import PRESET, PRESETS
 from studio.errors import ConfigError
 from studio.training.config import FIELD, FIELDS, make_config
-from studio.training.settings_file import read_settings, to_yaml
+from studio.training.settings_file import read_settings, read_settings_file, to_yaml
 from studio.training.suggest import apply_preset
 
 CONFIGS = (
@@ -44,6 +44,40 @@ def test_numbers_that_people_type_are_read():
 def test_what_is_no_file_of_settings_is_refused(text, words):
     with pytest.raises(ConfigError, match=words):
         read_settings(text, "run.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "# mine\nepochs: 2\nlearning_rat: 1",
+            "run.yaml, line 3: there is no setting 'learning_rat'.*mean 'learning_rate'",
+        ),
+        ("epochs: 2\n\nzzzz: 1", "line 3: there is no setting 'zzzz'. Settings are: base_model"),
+        ("epochs: 1\nseed: 1\nepochs: 2", "line 3: 'epochs' stands in line 1 already"),
+        ("seed: 3\nepochs: 0", r"line 2: Epochs \(epochs\) cannot be 0"),
+        ("seed: 3\nepochs: many", r"line 2: Epochs \(epochs\) cannot be 'many'"),
+        ('{\n\t"seed": 3,\n\t"pooling": "best"\n}', r"line 3: Pooling \(pooling\) cannot be 'best'"),
+        ("loss: [1, 2]", r"line 1: Loss \(loss\) cannot be \[1, 2\]"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named_with_its_line(text, words):
+    with pytest.raises(ConfigError, match=words):
+        read_settings(text, "run.yaml")
+
+
+def test_a_part_of_the_settings_is_enough_and_need_not_go_together_yet():
+    # The loss that this is for may be one that is suggested.
+    assert read_settings("noise_ratio: 0.5", "run.yaml") == {"noise_ratio": 0.5}
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read: it is no text"):
+        read_settings_file(path)
+    path.write_bytes(b"\xef\xbb\xbfepochs: 2")  # as Windows' Notepad saves it
+    assert read_settings_file(path) == {"epochs": 2}
 
 
 def test_presets_change_only_settings_that_there_are_and_never_go_out_of_bounds():

@@ -1,12 +1,14 @@
 import logging
 import re
+from pathlib import Path
 
 import gradio as gr
 import pytest
 
 from studio.data.table import Roles
 from studio.errors import DataError
-from studio.training.config import TrainConfig
+from studio.training.config import TrainConfig, make_config
+from studio.training.settings_file import to_yaml
 from studio.ui import form
 from studio.ui.handlers import explain, guarded
 
@@ -231,6 +233,30 @@ def test_another_loss_shows_its_own_settings_only(tabs, dataset, request_double)
     assert visible == {"loss_scale", "mini_batch_size", "contrast", "hardness_mode", "hardness_strength"}
     assert "small portions" in words
     assert button["interactive"]
+
+
+def test_a_file_of_settings_fills_the_form_and_a_wrong_one_changes_nothing(tabs, dataset, staged, request_double):
+    train = tabs["train"]
+    wanted = make_config({"seed": 7, "epochs": 2, "loss": "CachedMultipleNegativesRankingLoss", "mini_batch_size": 4})
+    path = staged("run.yaml", to_yaml(wanted, "A run"))
+    *shown, words = train.fill_in(path, dataset.id, request_double)
+    shown = dict(zip(map(id, train.outputs), shown, strict=True))
+    given = {name: shown[id(train.widgets[name])].get("value") for name in form.ALL}
+    assert form.read(given).model_dump() == wanted.model_dump()
+    assert "run.yaml" in words
+    assert not Path(path).exists()
+    for text, said in (
+        ("epochs: 2\nlearnig_rate: 1", "run.yaml, line 2: there is no setting &#x27;learnig_rate&#x27;"),
+        ("seed: 1\nepochs: -1", "run.yaml, line 2: Epochs (epochs) cannot be -1"),
+        ("loss: TripletLoss", "Triplet needs triplets"),
+        ("base_model: run:0123456789", "no such"),
+    ):
+        *kept, notice = guarded(train.fill_in, len(train.outputs) + 1)(
+            staged("run.yaml", text), dataset.id, request_double
+        )
+        assert 'role="alert"' in notice
+        assert said.lower() in notice.lower().replace("&#39;", "&#x27;"), notice
+        assert all(value == kept[0] for value in kept)  # all skipped
 
 
 def test_a_dataset_that_is_gone_shows_what_to_do(tabs, request_double):
