@@ -23,6 +23,7 @@ from studio.runs.store import Store
 from studio.runs.supervisor import Supervisor
 from studio.runs.sweeps import Sweeps
 from studio.runs.training_runs import Runs
+from studio.runs.trash import Trash
 from studio.runs.workspace import Workspace
 from studio.settings import Settings
 
@@ -49,8 +50,11 @@ class Studio:
         hub       begin(owner, name, most_rows) -> MakingRecord; arrive(owner, making_id) -> UploadRecord
         runs      create(owner, dataset_id, config, name="") -> RunRecord
                   list(owner) -> list[RunRecord], newest first; get(owner, run_id); delete(owner, run_id)
+                  page(owner, state="", dataset_id="", tag="", words="", offset=0, limit=50) -> RunPage
+                  describe(owner, run_id, tags, notes) -> RunRecord
                   feed(owner, run_id, since=0) -> dict (see feed.py); log(owner, run_id, lines=200) -> str
                   stop(owner, run_id, keep) ; resume(owner, run_id) -> RunRecord; verdict(owner, run_id) -> Verdict | None
+        trash     list(owner) -> list[Deleted]; bring_back(owner, kind, id); remove(owner, kind, id); empty(owner)
         corpora   create_from_dataset(owner, dataset_id, roles=None) -> CorpusRecord
                   create_from_upload(owner, upload_id, column, name, dialect=None) -> CorpusRecord
                   list(owner); get(owner, corpus_id); delete(owner, corpus_id)
@@ -125,7 +129,8 @@ class Studio:
             housekeeping=Hourly(self._sweep),
         )
         indexes = Indexes(store, workspace, self._executor, self.supervisor)
-        self.runs = Runs(store, workspace, self.datasets, indexes, feeds, training, self.supervisor)
+        self.runs = Runs(store, workspace, self.datasets, feeds, training, self.supervisor)
+        self.trash = Trash(store, workspace, indexes, self.supervisor, settings.trash_days)
         self.corpora = Corpora(
             store, workspace, self.datasets, self.runs, indexes,
             max_rows=settings.max_corpus_rows, warm_models=settings.warm_models,
@@ -158,6 +163,7 @@ class Studio:
     def _sweep(self) -> None:
         self.datasets.sweep()
         self.makings.sweep()
+        self.trash.sweep()
         self.workspace.sweep()
 
 
