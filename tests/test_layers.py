@@ -17,6 +17,7 @@ LAYERS = (
     {"data"},
     {"evaluation"},
     {"training"},
+    {"compare"},
     {"search", "export"},
     {"making"},
     {"runs", "worker", "launch"},
@@ -31,6 +32,7 @@ MAY_BE_HEAVY = {"training", "evaluation", "search", "export", "making", "worker"
 LIGHT = (
     *("studio.errors", "studio.settings", "studio.files", "studio.catalog", "studio.data", "studio.runs", "studio.ui"),
     *("studio.training.config", "studio.training.folder", "studio.training.bases", "studio.training.estimate"),
+    *("studio.training.words", "studio.training.feed", "studio.compare"),
     *("studio.training.suggest", "studio.evaluation.result", "studio.evaluation.sentence", "studio.search.result"),
     *(
         "studio.search.index",

@@ -291,8 +291,15 @@ class Store:
             return connection.execute(query).rowcount == 1
 
     def some_runs(
-        self, owner: str, *, states: tuple[str, ...] = (), dataset_id: str = "", tag: str = "", words: str = "",
-        offset: int = 0, limit: int = 50,
+        self,
+        owner: str,
+        *,
+        states: tuple[str, ...] = (),
+        dataset_id: str = "",
+        tag: str = "",
+        words: str = "",
+        offset: int = 0,
+        limit: int = 50,
     ) -> tuple[list[Row], int]:
         """Runs that fit, newest first, and how many there are without the limit.
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from studio.errors import HostError
 from studio.runs.accounts import Accounts
+from studio.runs.comparisons import Comparisons
 from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
 from studio.runs.documents import Documents
 from studio.runs.drafts import Drafts
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
-from studio.runs.feed import Feeds
 from studio.runs.hub import HubDatasets
 from studio.runs.imports import Imports
 from studio.runs.indexes import Indexes
@@ -26,6 +26,7 @@ from studio.runs.training_runs import Runs
 from studio.runs.trash import Trash
 from studio.runs.workspace import Workspace
 from studio.settings import Settings
+from studio.training.feed import Feeds
 
 INDEX_SLOTS = 2
 """Base and tuned model are indexed side by side: most of a small index's time is starting up."""
@@ -52,8 +53,10 @@ class Studio:
                   list(owner) -> list[RunRecord], newest first; get(owner, run_id); delete(owner, run_id)
                   page(owner, state="", dataset_id="", tag="", words="", offset=0, limit=50) -> RunPage
                   describe(owner, run_id, tags, notes) -> RunRecord
-                  feed(owner, run_id, since=0) -> dict (see feed.py); log(owner, run_id, lines=200) -> str
+                  feed(owner, run_id, since=0) -> dict (see studio.training.feed); log(owner, run_id, lines=200) -> str
                   stop(owner, run_id, keep) ; resume(owner, run_id) -> RunRecord; verdict(owner, run_id) -> Verdict | None
+        comparisons  compare(owner, run_ids, against="") -> Found; leaderboard(owner, dataset_id) -> Leaderboard
+                  report(owner, run_id) -> Report; report_of_several(owner, run_ids, against="") -> Report
         trash     list(owner) -> list[Deleted]; bring_back(owner, kind, id); remove(owner, kind, id); empty(owner)
         corpora   create_from_dataset(owner, dataset_id, roles=None) -> CorpusRecord
                   create_from_upload(owner, upload_id, column, name, dialect=None) -> CorpusRecord
@@ -130,6 +133,7 @@ class Studio:
         )
         indexes = Indexes(store, workspace, self._executor, self.supervisor)
         self.runs = Runs(store, workspace, self.datasets, feeds, training, self.supervisor)
+        self.comparisons = Comparisons(self.runs)
         self.trash = Trash(store, workspace, indexes, self.supervisor, settings.trash_days)
         self.corpora = Corpora(
             store, workspace, self.datasets, self.runs, indexes,

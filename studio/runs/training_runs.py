@@ -12,7 +12,6 @@ from studio.errors import HostError, ModelError, NotFound, RunError
 from studio.evaluation.result import Verdict
 from studio.files import read_json, write_json
 from studio.runs.datasets import Datasets
-from studio.runs.feed import Feeds
 from studio.runs.names import display_name, safe_file_name
 from studio.runs.queue import TrainingLane, located, write_run_config
 from studio.runs.records import ENDED, RUN_STATES, RunPage, RunRecord, when
@@ -21,6 +20,7 @@ from studio.runs.supervisor import Supervisor
 from studio.runs.workspace import Workspace, link_tree, remove, size_mb
 from studio.training.bases import Base, base_of, limits, resolve_base
 from studio.training.config import MODEL_FIELDS, TrainConfig
+from studio.training.feed import Feeds
 from studio.training.folder import RunFolder
 
 EXACT_CHECK_ROWS = 100_000
@@ -152,7 +152,14 @@ class Runs:
         return [self._record(row, positions) for row in self._store.all_of(RUNS, owner)]
 
     def page(
-        self, owner: str, *, state: str = "", dataset_id: str = "", tag: str = "", words: str = "", offset: int = 0,
+        self,
+        owner: str,
+        *,
+        state: str = "",
+        dataset_id: str = "",
+        tag: str = "",
+        words: str = "",
+        offset: int = 0,
         limit: int = 50,
     ) -> RunPage:
         """Some of the runs that fit, newest first, and how many there are.

@@ -135,7 +135,9 @@ def test_a_waiting_run_that_is_deleted_does_not_start_and_starts_when_brought_ba
     assert wait_until_over(studio, waiting).state == "succeeded"
 
 
-def test_a_run_that_waits_with_a_deleted_one_as_its_base_trains_from_its_own_copy(studio, dataset, done, tiny_model, busy):
+def test_a_run_that_waits_with_a_deleted_one_as_its_base_trains_from_its_own_copy(
+    studio, dataset, done, tiny_model, busy
+):
     shutil.rmtree(done.folder / "model")
     shutil.copytree(tiny_model, done.folder / "model")
     waiting = studio.runs.create("ada", dataset.id, config(base_model=f"run:{done.id}"), "plain")
