@@ -38,6 +38,8 @@ LIGHT = (
         "studio.search.index",
         "studio.search.compare",
         "studio.export.archive",
+        "studio.export.report",
+        "studio.export.svg",
         "studio.making.kinds",
         "studio.making.mining",
         "studio.making.suspects",
