@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     training_slots: int = Field(1, ge=1, description="Runs that may train at the same time.")
     max_attempts: int = Field(3, ge=1, description="How often a run is started when its process dies unexpectedly.")
     stop_grace_s: float = Field(10.0, gt=0, description="Seconds between asking a process to end and killing it.")
+    trash_days: float = Field(
+        7.0,
+        gt=0,
+        description="Days for which a deleted run or dataset can be brought back; then its folder is removed.",
+    )
     warm_models: int = Field(
         4, ge=2, description="Models kept in the server's memory for search; least recently used goes first."
     )

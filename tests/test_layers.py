@@ -17,6 +17,7 @@ LAYERS = (
     {"data"},
     {"evaluation"},
     {"training"},
+    {"compare"},
     {"search", "export"},
     {"making"},
     {"runs", "worker", "launch"},
@@ -31,11 +32,14 @@ MAY_BE_HEAVY = {"training", "evaluation", "search", "export", "making", "worker"
 LIGHT = (
     *("studio.errors", "studio.settings", "studio.files", "studio.catalog", "studio.data", "studio.runs", "studio.ui"),
     *("studio.training.config", "studio.training.folder", "studio.training.bases", "studio.training.estimate"),
+    *("studio.training.words", "studio.training.feed", "studio.compare"),
     *("studio.training.suggest", "studio.evaluation.result", "studio.evaluation.sentence", "studio.search.result"),
     *(
         "studio.search.index",
         "studio.search.compare",
         "studio.export.archive",
+        "studio.export.report",
+        "studio.export.svg",
         "studio.making.kinds",
         "studio.making.mining",
         "studio.making.suspects",

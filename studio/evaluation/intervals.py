@@ -4,7 +4,7 @@ A resample is a row of ``weights``: how often each held-out row (or query) was d
 statistic takes such weights, so that 1,000 resamples of 2,000 rows take a second or two.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,13 +17,21 @@ LEVEL = (2.5, 97.5)
 
 def interval(task: Task, metric: str, base, tuned, seed: int = 0) -> tuple[float, float]:
     """Lowest and highest plausible change of ``metric``, from two Measurements of ``task`` that both have it."""
+    before, after = resampled(task, metric, (base, tuned), seed)
+    return bounds(after - before)
+
+
+def resampled(task: Task, metric: str, measured: Sequence, seed: int = 0) -> np.ndarray:
+    """``metric`` of each of some Measurements of ``task`` in the same resamples; shape (measurements, RESAMPLES)."""
     statistic = _STATISTICS.get(metric, _mean)
     # f1 and the correlations are made of rows, the means of what they are means of: queries or rows.
-    n = len(tuned.values[metric]) if metric in tuned.values else task.rows
-    changes = []
-    for weights in _resamples(n, seed):
-        changes.append(statistic(weights, task, metric, tuned) - statistic(weights, task, metric, base))
-    changes = np.concatenate(changes)
+    n = len(measured[0].values[metric]) if metric in measured[0].values else task.rows
+    parts = [[statistic(weights, task, metric, one) for one in measured] for weights in _resamples(n, seed)]
+    return np.concatenate(parts, axis=1)
+
+
+def bounds(changes: np.ndarray) -> tuple[float, float]:
+    """95 % interval of a difference, from its value in each resample."""
     changes = changes[np.isfinite(changes)]  # a resample of one label only has no average precision
     if not len(changes):
         return (float("-inf"), float("inf"))

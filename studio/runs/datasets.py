@@ -219,11 +219,9 @@ class Datasets:
         return self.add(owner, name, size_mb, lambda folder: write(record, folder, name))
 
     def delete(self, owner: str, dataset_id: str) -> None:
-        """Remove a dataset. Runs made from it keep their copy."""
-        self.get(owner, dataset_id)
-        if self._store.remove(DATASETS, owner, dataset_id):
-            self._workspace.discard(self._workspace.datasets / dataset_id)
-            (self._workspace.drafts / f"{dataset_id}.json").unlink(missing_ok=True)
+        """Put a dataset into the trash (see trash.py). Runs made from it keep their copy."""
+        if not self._store.put_away(DATASETS, owner, dataset_id):
+            self.get(owner, dataset_id)
 
     def _import(self, owner: str, table: Table, roles: Roles, name: str) -> DatasetRecord:
         from studio.data.dataset import import_dataset

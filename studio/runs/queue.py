@@ -8,10 +8,10 @@ from typing import Any
 
 from studio.catalog.designs import DISTIL
 from studio.files import read_json, write_json
-from studio.runs.feed import Feeds
 from studio.runs.store import INDEXES, MAKINGS, RUNS, Row, Store
 from studio.runs.workspace import Workspace
 from studio.training.config import MODEL_FIELDS, TrainConfig
+from studio.training.feed import Feeds
 from studio.training.folder import EventWriter, RunFolder
 from studio.training.memory import after_a_kill
 

@@ -78,10 +78,26 @@ class RunRecord:
     """Place in the queue from 1; None: not in the queue."""
     resumable: bool
     """It failed or was cancelled and has a checkpoint to go on from."""
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    """What its owner wrote about it."""
 
     @property
     def is_over(self) -> bool:
         return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """Some of an owner's runs, and what all of them can be chosen by."""
+
+    runs: tuple[RunRecord, ...]
+    total: int
+    """Runs that fit, on this page and on others."""
+    datasets: tuple[tuple[str, str], ...]
+    """(id, name) of datasets that any run was trained on, by name; they may have been deleted."""
+    states: tuple[str, ...]
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ DATASETS = sa.Table(
     sa.Column("owner", sa.String(200), nullable=False, index=True),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("created", sa.Double, nullable=False),
+    sa.Column("deleted", sa.Double),
 )  # fmt: skip
 RUNS = sa.Table(
     "runs", _metadata,
@@ -60,6 +61,9 @@ RUNS = sa.Table(
     sa.Column("ended", sa.Double),
     sa.Column("sweep_id", sa.String(16), index=True),
     sa.Column("trial", sa.Integer),
+    sa.Column("tags", sa.Text, nullable=False, server_default=""),
+    sa.Column("notes", sa.Text, nullable=False, server_default=""),
+    sa.Column("deleted", sa.Double),
 )  # fmt: skip
 CORPORA = sa.Table(
     "corpora", _metadata,
@@ -158,6 +162,9 @@ LEGAL = {
     },
 }
 """State -> states that it may be entered from. queued from failed or cancelled: a person asked to go on."""
+
+BEING_REMOVED = -1.0
+"""``deleted`` of what cannot be brought back any more: its folder is going, then its row."""
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -258,6 +265,11 @@ class Store:
             row = connection.execute(table.select().where(table.c.id == id, table.c.owner == owner)).mappings().first()
         if row is None:
             raise NotFound(f"There is no such {_NOUN[table]}.", hint="It may have been deleted.")
+        if row.get("deleted") is not None:
+            raise NotFound(
+                f"The {_NOUN[table]} '{row['name']}' was deleted.",
+                hint="Bring it back from 'Deleted' on the Runs tab, as long as it stands there.",
+            )
         return dict(row)
 
     def add_made(self, owner: str, id: str, name: str) -> None:
@@ -268,7 +280,8 @@ class Store:
 
     def all_of(self, table: sa.Table, owner: str) -> list[Row]:
         """Newest first."""
-        query = table.select().where(table.c.owner == owner).order_by(table.c.created.desc(), table.c.id)
+        mine = (table.c.owner == owner, *_there(table))
+        query = table.select().where(*mine).order_by(table.c.created.desc(), table.c.id)
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -284,6 +297,87 @@ class Store:
         """Forget old uploads; their ids."""
         with self._writing() as connection:
             return list(connection.scalars(UPLOADS.delete().where(UPLOADS.c.created < created).returning(UPLOADS.c.id)))
+
+    # the trash: what was deleted is there for some days, and to nobody but the methods below
+
+    def put_away(self, table: sa.Table, owner: str, id: str, *, states: tuple[str, ...] | None = None) -> bool:
+        """Delete one thing so that it can be brought back (with ``states``: only in one of them); whether it was there."""
+        query = table.update().where(table.c.id == id, table.c.owner == owner, *_there(table))
+        if states is not None:
+            query = query.where(table.c.state.in_(states))
+        with self._writing() as connection:
+            return connection.execute(query.values(deleted=time.time())).rowcount == 1
+
+    def bring_back(self, table: sa.Table, owner: str, id: str) -> bool:
+        """Undo :meth:`put_away`; False: there is nothing to bring back (any more)."""
+        mine = (table.c.id == id, table.c.owner == owner, table.c.deleted > 0)
+        with self._writing() as connection:
+            return connection.execute(table.update().where(*mine).values(deleted=None)).rowcount == 1
+
+    def deleted(self, table: sa.Table, owner: str) -> list[Row]:
+        """What can be brought back, deleted last first."""
+        query = table.select().where(table.c.owner == owner, table.c.deleted > 0).order_by(table.c.deleted.desc())
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def give_up(self, table: sa.Table, *, before: float, owner: str | None = None, id: str | None = None) -> list[Row]:
+        """What was deleted before a time (of one owner, one thing) cannot be brought back from now on; also what was given
+        up earlier and is still there. Its folder is to be removed, then its row: :meth:`forget`."""
+        which = [table.c.deleted < before]
+        which += [] if owner is None else [table.c.owner == owner]
+        which += [] if id is None else [table.c.id == id]
+        query = table.update().where(*which).values(deleted=BEING_REMOVED).returning(table)
+        with self._writing() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def forget(self, table: sa.Table, id: str) -> None:
+        """The last of what was given up."""
+        with self._writing() as connection:
+            connection.execute(table.delete().where(table.c.id == id, table.c.deleted == BEING_REMOVED))
+
+    # runs
+
+    def change_run(self, owner: str, id: str, **fields: Any) -> bool:
+        """Set what a person writes about a run; whether it is there."""
+        query = RUNS.update().where(RUNS.c.id == id, RUNS.c.owner == owner, *_there(RUNS)).values(**fields)
+        with self._writing() as connection:
+            return connection.execute(query).rowcount == 1
+
+    def some_runs(
+        self,
+        owner: str,
+        *,
+        states: tuple[str, ...] = (),
+        dataset_id: str = "",
+        tag: str = "",
+        words: str = "",
+        offset: int = 0,
+        limit: int = 50,
+    ) -> tuple[list[Row], int]:
+        """Runs that fit, newest first, and how many there are without the limit.
+
+        Args:
+            tag: As it stands between line breaks in the column.
+            words: Each must stand in the name, the dataset, the base model, the tags or the notes.
+        """  # fmt: skip
+        which = [RUNS.c.owner == owner, *_there(RUNS)]
+        which += [RUNS.c.state.in_(states)] if states else []
+        which += [RUNS.c.dataset_id == dataset_id] if dataset_id else []
+        which += [RUNS.c.tags.contains(f"\n{tag}\n", autoescape=True)] if tag else []
+        said = (RUNS.c.name, RUNS.c.dataset_name, RUNS.c.base_label, RUNS.c.tags, RUNS.c.notes)
+        for word in words.split():
+            which.append(sa.or_(*(column.icontains(word, autoescape=True) for column in said)))
+        query = RUNS.select().where(*which).order_by(RUNS.c.created.desc(), RUNS.c.id).offset(offset).limit(limit)
+        with self._reading() as connection:
+            total = connection.scalar(sa.select(sa.func.count()).select_from(RUNS).where(*which))
+            return [dict(row) for row in connection.execute(query).mappings()], total
+
+    def kinds_of_runs(self, owner: str) -> list[tuple[str, str, str, str]]:
+        """What runs can be chosen by: the different (dataset id, dataset name, state, tags) that an owner's runs have."""
+        columns = (RUNS.c.dataset_id, RUNS.c.dataset_name, RUNS.c.state, RUNS.c.tags)
+        query = sa.select(*columns).where(RUNS.c.owner == owner, *_there(RUNS)).distinct()
+        with self._reading() as connection:
+            return [tuple(row) for row in connection.execute(query)]
 
     # accounts
 
@@ -323,13 +417,13 @@ class Store:
     def move(self, table: sa.Table, key: Row, *, to: str, of: tuple[str, ...], **fields: Any) -> bool:
         """Change the state of one run, making or index, in one transaction; False when it is in none of the states ``of``."""
         assert set(of) <= set(LEGAL[table][to]), f"{of} -> {to}"
-        query = table.update().where(*_is(table, key), table.c.state.in_(of)).values(state=to, **fields)
+        query = table.update().where(*_is(table, key), table.c.state.in_(of), *_there(table)).values(state=to, **fields)
         with self._writing() as connection:
             return connection.execute(query).rowcount == 1
 
     def in_states(self, table: sa.Table, *states: str) -> list[Row]:
         """Those of all owners, first come first."""
-        query = table.select().where(table.c.state.in_(states)).order_by(table.c.queued)
+        query = table.select().where(table.c.state.in_(states), *_there(table)).order_by(table.c.queued)
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -351,7 +445,7 @@ class Store:
 
     def runs_of_sweep(self, sweep_id: str) -> list[Row]:
         """Its trials, by number."""
-        query = RUNS.select().where(RUNS.c.sweep_id == sweep_id).order_by(RUNS.c.trial)
+        query = RUNS.select().where(RUNS.c.sweep_id == sweep_id, *_there(RUNS)).order_by(RUNS.c.trial)
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -376,6 +470,11 @@ class Store:
         query = INDEXES.delete().where(INDEXES.c.owner == owner, *_is(INDEXES, key)).returning(INDEXES)
         with self._writing() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _there(table: sa.Table) -> list[sa.ColumnElement[bool]]:
+    """Not deleted, where that can be."""
+    return [table.c.deleted.is_(None)] if "deleted" in table.c else []
 
 
 def _is(table: sa.Table, key: Row) -> list[sa.ColumnElement[bool]]:

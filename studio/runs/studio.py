@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from studio.errors import HostError
 from studio.runs.accounts import Accounts
+from studio.runs.comparisons import Comparisons
 from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
 from studio.runs.documents import Documents
@@ -12,7 +13,6 @@ from studio.runs.drafts import Drafts
 from studio.runs.evidence import RunEvidence
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
-from studio.runs.feed import Feeds
 from studio.runs.hub import HubDatasets
 from studio.runs.imports import Imports
 from studio.runs.indexes import Indexes
@@ -24,8 +24,10 @@ from studio.runs.store import Store
 from studio.runs.supervisor import Supervisor
 from studio.runs.sweeps import Sweeps
 from studio.runs.training_runs import Runs
+from studio.runs.trash import Trash
 from studio.runs.workspace import Workspace
 from studio.settings import Settings
+from studio.training.feed import Feeds
 
 INDEX_SLOTS = 2
 """Base and tuned model are indexed side by side: most of a small index's time is starting up."""
@@ -50,8 +52,13 @@ class Studio:
         hub       begin(owner, name, most_rows) -> MakingRecord; arrive(owner, making_id) -> UploadRecord
         runs      create(owner, dataset_id, config, name="") -> RunRecord
                   list(owner) -> list[RunRecord], newest first; get(owner, run_id); delete(owner, run_id)
-                  feed(owner, run_id, since=0) -> dict (see feed.py); log(owner, run_id, lines=200) -> str
+                  page(owner, state="", dataset_id="", tag="", words="", offset=0, limit=50) -> RunPage
+                  describe(owner, run_id, tags, notes) -> RunRecord
+                  feed(owner, run_id, since=0) -> dict (see studio.training.feed); log(owner, run_id, lines=200) -> str
                   stop(owner, run_id, keep) ; resume(owner, run_id) -> RunRecord; verdict(owner, run_id) -> Verdict | None
+        comparisons  compare(owner, run_ids, against="") -> Found; leaderboard(owner, dataset_id) -> Leaderboard
+                  report(owner, run_id) -> Report; report_of_several(owner, run_ids, against="") -> Report
+        trash     list(owner) -> list[Deleted]; bring_back(owner, kind, id); remove(owner, kind, id); empty(owner)
         corpora   create_from_dataset(owner, dataset_id, roles=None) -> CorpusRecord
                   create_from_upload(owner, upload_id, column, name, dialect=None) -> CorpusRecord
                   list(owner); get(owner, corpus_id); delete(owner, corpus_id)
@@ -128,7 +135,9 @@ class Studio:
             housekeeping=Hourly(self._sweep),
         )
         indexes = Indexes(store, workspace, self._executor, self.supervisor)
-        self.runs = Runs(store, workspace, self.datasets, indexes, feeds, training, self.supervisor)
+        self.runs = Runs(store, workspace, self.datasets, feeds, training, self.supervisor)
+        self.comparisons = Comparisons(self.runs)
+        self.trash = Trash(store, workspace, indexes, self.supervisor, settings.trash_days)
         self.corpora = Corpora(
             store, workspace, self.datasets, self.runs, indexes,
             max_rows=settings.max_corpus_rows, warm_models=settings.warm_models,
@@ -176,6 +185,7 @@ class Studio:
     def _sweep(self) -> None:
         self.datasets.sweep()
         self.makings.sweep()
+        self.trash.sweep()
         self.workspace.sweep()
 
 

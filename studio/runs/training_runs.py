@@ -12,16 +12,15 @@ from studio.errors import HostError, ModelError, NotFound, RunError
 from studio.evaluation.result import Verdict
 from studio.files import read_json, write_json
 from studio.runs.datasets import Datasets
-from studio.runs.feed import Feeds
-from studio.runs.indexes import Indexes, tuned_key
 from studio.runs.names import display_name, safe_file_name
 from studio.runs.queue import TrainingLane, located, write_run_config
-from studio.runs.records import ENDED, RunRecord, when
+from studio.runs.records import ENDED, RUN_STATES, RunPage, RunRecord, when
 from studio.runs.store import RUNS, Row, Store, new_id
 from studio.runs.supervisor import Supervisor
 from studio.runs.workspace import Workspace, link_tree, remove, size_mb
 from studio.training.bases import Base, base_of, limits, resolve_base
 from studio.training.config import MODEL_FIELDS, TrainConfig
+from studio.training.feed import Feeds
 from studio.training.folder import RunFolder
 
 EXACT_CHECK_ROWS = 100_000
@@ -31,6 +30,14 @@ ROOM_PER_WEIGHTS = 10
 UNKNOWN_WEIGHTS_MB = 500
 LOG_BYTES = 256 * 1024
 ID = re.compile("[a-z0-9]{10}")
+ACTIVE = ("queued", "running", "stopping")
+MOST_AT_ONCE = 200
+"""Runs of one page of the list."""
+MOST_TAGS = 20
+LONGEST_TAG = 40
+MOST_NOTES = 10_000
+_VISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Control characters other than tab and line break."""
 PLAIN = (
     "id", "owner", "name", "dataset_id", "dataset_name", "base_label", "state", "message", "hint", "attempt",
 )  # fmt: skip
@@ -42,7 +49,6 @@ class Runs:
         store: Store,
         workspace: Workspace,
         datasets: Datasets,
-        indexes: Indexes,
         feeds: Feeds,
         lane: TrainingLane,
         supervisor: Supervisor,
@@ -50,7 +56,6 @@ class Runs:
         self._store = store
         self._workspace = workspace
         self._datasets = datasets
-        self._indexes = indexes
         self._feeds = feeds
         self._lane = lane
         self._supervisor = supervisor
@@ -136,7 +141,7 @@ class Runs:
             RUNS, id=id, owner=owner, name=name, dataset_id=dataset.id, dataset_name=dataset.name, config=config_json,
             base_label=label, state="queued", keep=False, message="", hint="", step=0, steps=0, attempt=0,
             created=now, queued=now, started=None, ended=None, sweep_id=None if trial is None else trial[0],
-            trial=None if trial is None else trial[1],
+            trial=None if trial is None else trial[1], tags="", notes="",
         )  # fmt: skip
         self._supervisor.wake()
         return self._record(row, self._positions())
@@ -145,6 +150,37 @@ class Runs:
         """Newest first."""
         positions = self._positions()
         return [self._record(row, positions) for row in self._store.all_of(RUNS, owner)]
+
+    def page(
+        self,
+        owner: str,
+        *,
+        state: str = "",
+        dataset_id: str = "",
+        tag: str = "",
+        words: str = "",
+        offset: int = 0,
+        limit: int = 50,
+    ) -> RunPage:
+        """Some of the runs that fit, newest first, and how many there are.
+
+        Args:
+            state: One of RUN_STATES, or ``active`` for all that have not ended; empty: any.
+            words: Each must stand in the name, the dataset's or base model's name, the tags or the notes.
+        """  # fmt: skip
+        states = ACTIVE if state == "active" else (state,) if state else ()
+        limit, offset = max(1, min(limit, MOST_AT_ONCE)), max(0, offset)
+        which = {"states": states, "dataset_id": dataset_id, "tag": tag, "words": words[:200]}
+        rows, total = self._store.some_runs(owner, **which, offset=offset, limit=limit)
+        kinds = self._store.kinds_of_runs(owner)
+        positions = self._positions() if any(row["state"] == "queued" for row in rows) else {}
+        return RunPage(
+            runs=tuple(self._record(row, positions) for row in rows),
+            total=total,
+            datasets=tuple(sorted({(id, name) for id, name, *_ in kinds}, key=lambda known: known[1].casefold())),
+            states=tuple(state for state in RUN_STATES if state in {kind[2] for kind in kinds}),
+            tags=tuple(sorted({tag for kind in kinds for tag in _parted(kind[3])}, key=str.casefold)),
+        )
 
     def get(self, owner: str, run_id: str) -> RunRecord:
         return self._record(self._store.get(RUNS, owner, run_id), self._positions())
@@ -206,13 +242,27 @@ class Runs:
         return self.get(owner, run_id)
 
     def delete(self, owner: str, run_id: str) -> None:
-        """Remove a run with its model and the indexes made with it. Raises RunError while it is going on."""
-        self._store.get(RUNS, owner, run_id)
+        """Put a run into the trash (see trash.py). Runs that wait with its model as their base have a copy of their own.
+
+        Raises RunError while it is going on.
+        """
         with self._supervisor.lock:  # not while it is being started
-            if not self._store.remove(RUNS, owner, run_id, states=("queued", *ENDED)):
-                raise RunError("This run is going on.", hint="Stop it first.")
-        self._indexes.drop(owner, model_key=tuned_key(run_id))
-        self._workspace.discard(self._workspace.runs / run_id)
+            done = self._store.put_away(RUNS, owner, run_id, states=("queued", *ENDED))
+        if not done:
+            self._store.get(RUNS, owner, run_id)
+            raise RunError("This run is going on.", hint="Stop it first.")
+
+    def describe(self, owner: str, run_id: str, tags: Sequence[str], notes: str) -> RunRecord:
+        """Set what a person writes about a run: tags to find it by, and notes. Raises RunError: too much."""
+        tags = tidy_tags(tags)
+        notes = "\n".join(line.rstrip() for line in _VISIBLE.sub("", notes).splitlines()).strip()
+        if len(notes) > MOST_NOTES:
+            raise RunError(
+                f"The notes have {len(notes):,} characters; at most {MOST_NOTES:,} are kept.", hint="Shorten them."
+            )
+        if not self._store.change_run(owner, run_id, tags=_joined(tags), notes=notes):
+            self._store.get(RUNS, owner, run_id)
+        return self.get(owner, run_id)
 
     def verdict(self, owner: str, run_id: str) -> Verdict | None:
         """None: it was not judged (yet)."""
@@ -316,5 +366,28 @@ class Runs:
             ended=when(row["ended"]),
             folder=folder.path,
             position=positions.get(row["id"]),
+            tags=_parted(row["tags"]),
+            notes=row["notes"],
             resumable=row["state"] in ("failed", "cancelled") and any(folder.checkpoints.glob("*/manifest.json")),
         )
+
+
+def tidy_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """Tags as they are kept: one line each, none twice (whatever its case), in the order given. Raises RunError: too many."""
+    tidy: dict[str, str] = {}
+    for tag in tags:
+        for part in tag.split(","):
+            if name := display_name(part[:LONGEST_TAG], ""):
+                tidy.setdefault(name.casefold(), name)
+    if len(tidy) > MOST_TAGS:
+        raise RunError(f"A run can have {MOST_TAGS} tags, not {len(tidy)}.", hint="Keep the ones you search by.")
+    return tuple(tidy.values())
+
+
+def _joined(tags: Sequence[str]) -> str:
+    """Tags as one text in which each stands between line breaks, so that one can be looked for."""
+    return "".join(f"\n{tag}" for tag in tags) + "\n" if tags else ""
+
+
+def _parted(text: str) -> tuple[str, ...]:
+    return tuple(text.split("\n")[1:-1])

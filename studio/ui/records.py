@@ -3,13 +3,11 @@
 from typing import Any
 
 from studio.catalog.formats import FORMAT
-from studio.catalog.losses import LOSS, MODIFIER
+from studio.catalog.losses import LOSS
 from studio.catalog.metrics import METRIC
-from studio.catalog.poolings import POOLING
 from studio.evaluation.result import Verdict
-from studio.training.config import AUTO, FIELDS, LOSS_FIELDS, TrainConfig
-from studio.training.design import ARCHITECTURE_FIELDS, architecture_fields
 from studio.training.folder import RunFolder
+from studio.training.words import settings_in_words
 
 STATES = {
     "queued": "Queued",
@@ -30,7 +28,10 @@ def run_row(record: Any) -> dict[str, Any]:
         "name": record.name,
         "owner": record.owner,
         "dataset": record.dataset_name,
+        "dataset_id": record.dataset_id,
         "base": record.base_label,
+        "tags": list(record.tags),
+        "noted": record.notes[:140],
         "state": record.state,
         "label": STATES[record.state],
         "phase": record.phase,
@@ -49,6 +50,7 @@ def run_detail(record: Any, verdict: Verdict | None) -> dict[str, Any]:
     config = record.config
     return {
         **run_row(record),
+        "notes": record.notes,
         "loss": LOSS[config.loss].label,
         "message": record.message,
         "hint": record.hint,
@@ -62,45 +64,6 @@ def run_detail(record: Any, verdict: Verdict | None) -> dict[str, Any]:
         "has_evidence": (RunFolder(record.folder).evidence / "meta.json").is_file(),
         "metrics": {m.id: {"label": m.label, "help": m.help} for m in METRIC.values()},
     }
-
-
-def settings_in_words(config: TrainConfig, base_label: str) -> list[list[str]]:
-    """(label, value with unit) of each setting that this config has."""
-    words = []
-    for field in FIELDS:
-        value = getattr(config, field.id)
-        if field.id in ARCHITECTURE_FIELDS and field.id not in architecture_fields(
-            config.base_model, config.projection
-        ):
-            continue
-        if field.id in LOSS_FIELDS:
-            if field.id not in config.loss_parameters:
-                continue
-            value = None if config.of_loss(field.id) == "" else config.of_loss(field.id)
-        shown = (
-            {
-                "base_model": lambda v: base_label,
-                "pooling": lambda v: POOLING[v].label if v in POOLING else v,
-                "loss": lambda v: LOSS[v].label,
-                "modifier": lambda v: MODIFIER[v].label,
-            }.get(field.id, in_words)(value)
-            if value is not None
-            else "automatic"
-            if field.id in LOSS_FIELDS
-            else "not set"
-        )
-        plain = value is None or value == AUTO
-        words.append([field.label, shown if plain else f"{shown} {field.unit}".strip()])
-    return words
-
-
-def in_words(value: Any) -> str:
-    """A setting's value for people."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value == AUTO:
-        return "automatic"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def verdict_words(verdict: Verdict) -> dict[str, Any]:

@@ -169,6 +169,7 @@ def test_from_a_table_to_a_better_search_with_the_real_worker(make_studio, tmp_p
         "ada", dataset.id, chosen.model_copy(update={"base_model": f"run:{run.id}", "max_train_rows": 200})
     )
     studio.runs.delete("ada", run.id)
+    studio.trash.remove("ada", "run", run.id)
     indexes = list((studio.workspace.indexes / corpus.id).iterdir())
     assert len(indexes) == 1, "the index of the deleted model went with it"
     done = wait_until_over(studio, again, 300)

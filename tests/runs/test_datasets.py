@@ -105,12 +105,13 @@ def test_a_fix_that_cannot_be_made_leaves_nothing_behind(studio, dataset):
     assert list(studio.workspace.tmp.iterdir()) == [studio.workspace.page_tmp]
 
 
-def test_a_deleted_dataset_is_gone_from_the_list_and_the_disk(studio, dataset):
+def test_a_deleted_dataset_is_gone_from_the_list_and_once_removed_for_good_from_the_disk(studio, dataset):
     studio.datasets.delete("ada", dataset.id)
     assert studio.datasets.list("ada") == []
-    assert not dataset.folder.exists()
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="'Pairs' was deleted"):
         studio.datasets.rows("ada", dataset.id, 0, 1)
+    studio.trash.remove("ada", "dataset", dataset.id)
+    assert not dataset.folder.exists()
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)

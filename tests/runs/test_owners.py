@@ -31,7 +31,7 @@ PARTS = {
 OWN_NOTHING = {
     "datasets": {"stage", "create_sample", "list", "sweep", "add"},
     "drafts": set(),
-    "runs": {"list", "base_folder"},
+    "runs": {"list", "page", "base_folder"},
     "corpora": {"list"},
     "exports": set(),
     "documents": {"stage"},
@@ -97,6 +97,8 @@ def theirs(studio, folder) -> dict[str, object]:
             "write": None,
             "edited": False,
             "step": {"do": "drop", "row": 0},
+            "tags": ("mine",),
+            "notes": "x",
         },
     }
 

@@ -147,8 +147,9 @@ def test_a_run_that_is_going_on_cannot_be_deleted_and_an_ended_one_can(studio, d
     studio.runs.stop("ada", run.id, keep=False)
     wait_until_over(studio, run)
     studio.runs.delete("ada", run.id)
-    assert not run.folder.exists()
     assert studio.runs.list("ada") == []
+    with pytest.raises(NotFound, match="'long' was deleted"):
+        studio.runs.delete("ada", run.id)
 
 
 def test_the_log_is_the_last_that_the_worker_printed(studio, dataset):
@@ -161,3 +162,34 @@ def test_the_log_is_the_last_that_the_worker_printed(studio, dataset):
 def test_runs_are_listed_newest_first(studio, dataset):
     runs = [studio.runs.create("ada", dataset.id, config(), "plain") for _ in range(3)]
     assert [run.id for run in studio.runs.list("ada")] == [run.id for run in reversed(runs)]
+
+
+def test_runs_are_found_by_words_state_dataset_and_tag_a_page_at_a_time(studio, dataset, tmp_path):
+    other = make_dataset(studio, tmp_path)
+    runs = [studio.runs.create("ada", dataset.id, config(), f"run {i}") for i in range(5)]
+    last = studio.runs.create("ada", other.id, config(), "100%_odd")
+    for run in (*runs, last):
+        wait_until_over(studio, run)
+    studio.runs.describe("ada", runs[1].id, ["good", "Good ", "a,b"], "the  one\r\nfor the paper\x00 ")
+    found = studio.runs.page("ada", limit=4)
+    assert ([run.name for run in found.runs], found.total) == (["100%_odd", "run 4", "run 3", "run 2"], 6)
+    assert [run.name for run in studio.runs.page("ada", limit=4, offset=4).runs] == ["run 1", "run 0"]
+    assert found.tags == ("a", "b", "good")
+    assert {id for id, _ in found.datasets} == {dataset.id, other.id}
+    assert found.states == ("succeeded",)
+    for asked in ({"tag": "good"}, {"words": "PAPER run"}, {"words": "run 1"}):
+        assert [run.id for run in studio.runs.page("ada", **asked).runs] == [runs[1].id], asked
+    assert [run.id for run in studio.runs.page("ada", dataset_id=other.id).runs] == [last.id]
+    assert [run.id for run in studio.runs.page("ada", words="0%_").runs] == [last.id], "% and _ are what they are"
+    assert studio.runs.page("ada", state="active").total == studio.runs.page("ada", tag="goo").total == 0
+    assert studio.runs.page("bob").total == 0
+    assert studio.runs.get("ada", runs[1].id).notes == "the  one\nfor the paper"
+
+
+def test_tags_and_notes_have_bounds(studio, dataset):
+    run = studio.runs.create("ada", dataset.id, config())
+    with pytest.raises(RunError, match="20 tags, not 21"):
+        studio.runs.describe("ada", run.id, [str(i) for i in range(21)], "")
+    with pytest.raises(RunError, match="10,000"):
+        studio.runs.describe("ada", run.id, [], "x" * 10_001)
+    assert len(studio.runs.describe("ada", run.id, ["y" * 99], "").tags[0]) == 40

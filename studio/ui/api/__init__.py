@@ -3,6 +3,6 @@
 Every route asks for the owner and passes it on: what belongs to somebody else looks as if it did not exist.
 """
 
-from studio.ui.api import downloads, evidence, makings, runs, sweeps, tools
+from studio.ui.api import compare, downloads, evidence, makings, runs, sweeps, tools, trash
 
-PARTS = (runs, evidence, makings, sweeps, tools, downloads)
+PARTS = (runs, evidence, makings, sweeps, tools, downloads, compare, trash)

@@ -4,22 +4,41 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from studio.ui.handlers import owner_of
-from studio.ui.records import run_detail, run_row
+from studio.ui.records import STATES, run_detail, run_row
 
 
 class StopRequest(BaseModel):
     keep: bool = False
 
 
+class About(BaseModel):
+    """What a person writes about a run."""
+
+    tags: list[str] = Field(default_factory=list, max_length=100)
+    notes: str = Field("", max_length=100_000)
+
+
 def add(app: FastAPI, studio: Any) -> None:
     api = APIRouter(prefix="/api/runs")
 
     @api.get("")
-    def runs(request: Request) -> dict[str, Any]:
-        return {"runs": [run_row(record) for record in studio.runs.list(owner_of(request))]}
+    def runs(
+        request: Request, state: str = "", dataset: str = "", tag: str = "", words: str = "", offset: int = 0,
+        limit: int = 50,
+    ) -> dict[str, Any]:  # fmt: skip
+        page = studio.runs.page(
+            owner_of(request), state=state, dataset_id=dataset, tag=tag, words=words, offset=offset, limit=limit
+        )
+        return {
+            "runs": [run_row(record) for record in page.runs],
+            "total": page.total,
+            "datasets": page.datasets,
+            "states": [[state, STATES[state]] for state in page.states],
+            "tags": page.tags,
+        }
 
     @api.get("/{run_id}")
     def run(run_id: str, request: Request) -> dict[str, Any]:
@@ -43,6 +62,10 @@ def add(app: FastAPI, studio: Any) -> None:
     def resume(run_id: str, request: Request) -> dict[str, Any]:
         studio.runs.resume(owner_of(request), run_id)
         return {}
+
+    @api.put("/{run_id}/about")
+    def describe(run_id: str, request: Request, about: About) -> dict[str, Any]:
+        return run_row(studio.runs.describe(owner_of(request), run_id, about.tags, about.notes))
 
     @api.delete("/{run_id}")
     def delete(run_id: str, request: Request) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio.runs.feed import MAX_POINTS, Feed, Feeds, extremes
+from studio.training.feed import MAX_POINTS, Feed, Feeds, extremes
 from studio.training.folder import EventWriter
 
 
