@@ -100,7 +100,7 @@ def _write(file: BinaryIO, root: Path, snapshot: Path, report: Report) -> Backed
                             packing.take(path, path.relative_to(root).as_posix())
             for folder, id in had:
                 if not (root / folder / id).exists():
-                    store.forget(FOLDER_OF[folder], id)
+                    store.strike(FOLDER_OF[folder], id)
             store.close()
             packing.take(snapshot, DATABASE)
             return packing.close()

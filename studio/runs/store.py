@@ -232,7 +232,7 @@ class Store:
         with self._reading() as connection:
             return list(connection.scalars(sa.select(table.c.id)))
 
-    def forget(self, table: sa.Table, id: str) -> None:
+    def strike(self, table: sa.Table, id: str) -> None:
         """Remove a row of anybody's, whatever state it is in."""
         with self._writing() as connection:
             connection.execute(table.delete().where(table.c.id == id))

@@ -158,8 +158,10 @@ class Sweeps:
         runs = {run["trial"]: run for run in self._store.runs_of_sweep(row["id"])}
         for trial in sweep.trials(folder):
             run = runs.get(trial.number)
-            if trial.state == "running" and (run is None or run["state"] in ENDED):
-                sweep.tell(folder, trial.number, None if run is None else self._value(owner, run))
+            if trial.state == "running" and run is None:
+                sweep.lose(folder, trial.number)
+            elif trial.state == "running" and run["state"] in ENDED:
+                sweep.tell(folder, trial.number, self._value(owner, run))
         active = [run for run in runs.values() if run["state"] not in ENDED]
         if row["state"] == "stopping":
             for run in active:

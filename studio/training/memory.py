@@ -1,6 +1,7 @@
 """What a run has learnt about the memory it may use, kept in its folder: a restart does not make the same mistake. No torch.
 
-Less memory never means another training: the batch stays as it is and is computed in portions.
+The batch stays as it is and is computed in portions, which is the same training. Only where that is not possible, or
+does not help, smaller batches are made, and it is said that this is another training.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +25,8 @@ class Memory:
     """How often a portion was halved because memory ran out; 0: whole batches are computed at once."""
     checkpointing: bool = False
     """Portions of one row were too large still: layers are computed twice instead of remembered."""
+    batch_most: int | None = None
+    """Most rows of a batch, after all else was tried: no longer the training that was asked for. None: as asked."""
     kills: int = 0
     """How often the kernel killed the process for want of memory."""
 
@@ -38,14 +41,17 @@ class Memory:
         """Rows computed at a time where ``whole`` would be by the config; None: all of them."""
         return max(1, whole >> self.halvings) if self.halvings else None
 
-    def smaller(self, portion: int, layers: bool) -> "Memory | None":
+    def smaller(self, portion: int, layers: bool, batch: int | None = None) -> "Memory | None":
         """What to try next after memory ran out; None: there is nothing.
 
-        ``portion``: rows computed at a time until now; ``layers``: the model's layers can be computed twice.
+        ``portion``: rows computed at a time until now; ``layers``: the model's layers can be computed twice; ``batch``:
+        rows of a smaller batch, None when there is none.
         """
         if portion > 1:
             return replace(self, halvings=self.halvings + 1)
-        return replace(self, checkpointing=True) if layers and not self.checkpointing else None
+        if layers and not self.checkpointing:
+            return replace(self, checkpointing=True)
+        return None if batch is None else replace(self, batch_most=batch)
 
 
 def after_a_kill(path: Path) -> bool:

@@ -103,9 +103,17 @@ def companions(loss: nn.Module) -> list[SentenceTransformer]:
 
 
 def head(loss: nn.Module, model: SentenceTransformer) -> dict[str, nn.Parameter]:
-    """Weights that train with the loss and are no part of ``model``: a classifier, a decoder, a second copy."""
+    """Weights that train with the loss and are no part of ``model``: a classifier, a decoder, a second copy.
+
+    A loss in portions calls them as the loss itself does.
+    """
     own = {id(parameter) for parameter in model.parameters()}
-    return {name: p for name, p in loss.named_parameters() if p.requires_grad and id(p) not in own}
+    return {_plain(name): p for name, p in loss.named_parameters() if p.requires_grad and id(p) not in own}
+
+
+def _plain(name: str) -> str:
+    """A parameter's name without what is put on top of the loss."""
+    return ".".join(part for part in name.split(".") if part != "loss")
 
 
 class Heads(TrainerCallback):
@@ -124,7 +132,7 @@ def restore_head(loss: nn.Module, model: SentenceTransformer, checkpoint: Path) 
     """Give the loss its own weights back; does nothing for a loss that has none."""
     weights = head(loss, model)
     if weights:
-        saved = load_file(checkpoint / HEAD)
+        saved = {_plain(name): weight for name, weight in load_file(checkpoint / HEAD).items()}
         for name, parameter in weights.items():
             parameter.data.copy_(saved[name])
 

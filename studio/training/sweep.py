@@ -34,6 +34,7 @@ Locate = Callable[[str], str]
 MOST_TRIALS = 100
 LEAST_FOR_IMPORTANCE = 4
 STUDY = "sweep"
+LOST = "lost"
 
 
 class SweepPlan(BaseModel):
@@ -151,8 +152,18 @@ def tell(folder: Path, number: int, value: float | None) -> None:
     open_study(folder).tell(number, value, state=state, skip_if_finished=True)
 
 
+def lose(folder: Path, number: int) -> None:
+    """Forget a trial that was asked for and never became a run: the server ended between the two."""
+    import optuna
+
+    study = open_study(folder)
+    asked = study.get_trials(deepcopy=False)[number]
+    optuna.Trial(study, asked._trial_id).set_user_attr(LOST, True)
+    tell(folder, number, None)
+
+
 def trials(folder: Path) -> tuple[Trial, ...]:
-    """All trials so far, by number."""
+    """All trials so far, by number; without those that were lost."""
     states = {"COMPLETE": "done", "FAIL": "failed"}
     return tuple(
         Trial(
@@ -161,7 +172,8 @@ def trials(folder: Path) -> tuple[Trial, ...]:
             t.value if t.state.name == "COMPLETE" else None,
             states.get(t.state.name, "running"),
         )
-        for t in open_study(folder).trials
+        for t in open_study(folder).get_trials(deepcopy=False)
+        if LOST not in t.user_attrs
     )
 
 
@@ -187,12 +199,18 @@ def importance(folder: Path) -> dict[str, float]:
 
     Source: functional ANOVA, Hutter et al. 2014, as Optuna computes it.
     """
+    done = tuple(trial.value for trial in trials(folder) if trial.value is not None)
+    if len(done) < LEAST_FOR_IMPORTANCE or len(set(done)) < 2:
+        return {}
+    return _importance(folder, done)
+
+
+@lru_cache(maxsize=32)
+def _importance(folder: Path, done: tuple[float, ...]) -> dict[str, float]:
+    """The page asks every other second, and the answer takes a while: it is found once for the scores ``done``."""
     import optuna
 
     study = open_study(folder)
-    done = [trial for trial in study.trials if trial.value is not None]
-    if len(done) < LEAST_FOR_IMPORTANCE or len({trial.value for trial in done}) < 2:
-        return {}
     try:
         found = optuna.importance.get_param_importances(
             study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)

@@ -114,7 +114,8 @@ def train(
 ) -> Trained:
     """Train as ``folder`` says; continues from its newest whole checkpoint when there is one.
 
-    When memory runs out it goes back to that checkpoint and computes the same batches in smaller portions.
+    When memory runs out it goes back to that checkpoint and computes the same batches in smaller portions. Where that
+    is not possible it begins again with half the batch, and says so.
 
     Raises:
         StudioError: what a person can do something about.
@@ -128,6 +129,7 @@ def train(
     automatic = config.batch_size == AUTO
     if automatic:
         config = config.model_copy(update={"batch_size": memory.batch_size or START_BATCH_SIZE})
+    config = smaller_batch(config, memory)
     rows, parts = plan_all(folder, config, data)
     write_split(folder, data, rows)
     base_model = ready_base(folder, config, training_texts(data, rows, parts), events, watch)
@@ -141,7 +143,7 @@ def train(
     work = Work(folder, config, rows, parts, data, taught)
     if automatic and memory.batch_size is None:
         memory = find_batch_size(work, model, memory, note, watch)
-        config = config.model_copy(update={"batch_size": memory.batch_size})
+        config = smaller_batch(config.model_copy(update={"batch_size": memory.batch_size}), memory)
         rows, parts = plan_all(folder, config, data)
         work = replace(work, config=config, rows=rows, parts=parts)
         del model
@@ -211,8 +213,9 @@ def train(
         trained_rows(rows, parts),
         judging_s,
     )
-    fingerprint = fingerprint_of(folder, memory.batch_size if automatic else None)
+    fingerprint = fingerprint_of(folder, config.batch_size if automatic or memory.batch_most else None)
     eval_rows = loss_rows(data, live_rows, config, None if taught is None else taught[len(rows.train) :])
+    configs = [config, *(part.config for part in parts)]
     events.write("phase", phase="training")
     while True:
         best = Best(task.primary, config.early_stopping, config.keep_best) if config.chooses else None
@@ -245,14 +248,17 @@ def train(
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             break
         except Exception as error:
-            smaller = less_memory(trainer, rows, memory) if is_out_of_memory(error) else None
+            smaller = less_memory(trainer, rows, memory, configs) if is_out_of_memory(error) else None
             if smaller is None:
                 raise
+        halved = smaller[0].batch_most != memory.batch_most
         memory, words = smaller
         memory.save(folder.memory)
         note(words, "warning")
-        del trainer, model, losses, learning
+        del trainer, model, losses, learning, best
         free_memory()
+        if halved:
+            return train(folder, events, watch, checkpoint_every_s)
         model = new_model(config, infos, memory, base_model)
         losses = new_losses(work, model, memory)
         learning = trained_by(losses)
@@ -358,12 +364,13 @@ def new_losses(work: Work, model: SentenceTransformer, memory: Memory) -> nn.Mod
     set_seed(work.config.seed)  # a loss may have weights of its own to start with
     first = build_loss(model, work.config, None if work.taught is None else work.taught.shape[-1])
     losses = losses_of(first, model, work.parts)
-    if memory.halvings and all(map(can_divide, each(losses))):
+    divided = all(map(can_divide, each(losses)))
+    if memory.halvings and divided:
         portion = memory.portion(largest_portion(losses, work.rows.batch_size))
         if isinstance(losses, dict):
             return {key: in_portions(loss, portion) for key, loss in losses.items()}
         return in_portions(losses, portion)
-    if memory.halvings and can_compute_twice(model):
+    if memory.halvings and can_compute_twice(model):  # the kernel killed the process, and this is what is left
         compute_twice(model)
     return losses
 
@@ -432,14 +439,25 @@ def find_batch_size(
     return memory
 
 
-def less_memory(trainer: Trainer, rows: RowPlan, memory: Memory) -> tuple[Memory, str] | None:
-    """How to go on after memory ran out, and what to say of it; None: in no other way."""
+def less_memory(
+    trainer: Trainer, rows: RowPlan, memory: Memory, configs: Sequence[TrainConfig]
+) -> tuple[Memory, str] | None:
+    """How to go on after memory ran out, and what to say of it; None: in no other way. ``configs``: of the datasets."""
     divided = all(map(can_divide, each(trainer.loss)))
     portion = largest_portion(trainer.loss, rows.batch_size) if divided else 1
     layers = can_compute_twice(trainer.model) and not trainer.model.transformers_model.is_activation_checkpointing
-    smaller = memory.smaller(portion, layers)
+    least = max(LOSS[config.loss].min_batch_size for config in configs)
+    step = 2 if any(LOSS[config.loss].by_class for config in configs) else 1
+    half = rows.batch_size // 2 // step * step
+    smaller = memory.smaller(portion, layers, half if half >= least else None)
     if smaller is None:
         return None
+    if smaller.batch_most != memory.batch_most:
+        return smaller, (
+            f"Memory ran out, and this training cannot be computed in {'smaller ' * divided}portions. Batches are halved "
+            f"to {half:,} rows and the learning rate stays: training begins again, and it is no longer exactly the one "
+            "that was asked for."
+        )
     how = (
         f"batches are computed in portions of {portion // 2:,} rows"
         if smaller.halvings > memory.halvings
@@ -449,6 +467,13 @@ def less_memory(trainer: Trainer, rows: RowPlan, memory: Memory) -> tuple[Memory
         f"Memory ran out. From here on {how}: slower, but a step still learns from {rows.batch_size:,} rows at once "
         "and comes to the same."
     )
+
+
+def smaller_batch(config: TrainConfig, memory: Memory) -> TrainConfig:
+    """``config`` with no more rows in a batch than memory has been found to hold."""
+    if memory.batch_most is None or config.batch_size <= memory.batch_most:
+        return config
+    return config.model_copy(update={"batch_size": memory.batch_most})
 
 
 def free_memory() -> None:

@@ -31,7 +31,7 @@ class SweepFold:
     batch_sizes: gr.Textbox
     rate_factor: gr.Number
     trials: gr.Number
-    minutes: gr.Number
+    minutes: gr.Textbox
     start: gr.Button
     notice: gr.HTML
 
@@ -60,7 +60,7 @@ class SweepFold:
                     "batch_sizes": numbers(sizes, "Batch sizes", int),
                     "rate_factor": factor or 1,
                     "trials": trials,
-                    "minutes": minutes or None,
+                    "minutes": next(iter(numbers(minutes, "Time limit", float)), None),
                 }
             )
             shell.studio.sweeps.create(owner_of(request), dataset_id, plan)
@@ -110,8 +110,8 @@ def build() -> SweepFold:
                 **common,
             )
             factor = gr.Number(
-                3, label="Range of the learning rate (factor)", elem_id="sweep-factor",
-                info="3: from a third of the suggested rate to three times it. 1: not varied.", **common,
+                3, label="Learning rate (factor)", elem_id="sweep-factor",
+                info="3: from a third of it to three times it. 1: as above.", **common,
             )  # fmt: skip
         with gr.Row(elem_classes="fields three"):
             trials = gr.Number(
@@ -122,9 +122,9 @@ def build() -> SweepFold:
                 elem_id="sweep-trials",
                 **common,
             )
-            minutes = gr.Number(
-                None, label="Time limit (minutes)", info="No trial begins after so long. Empty: none.",
-                placeholder="none", elem_id="sweep-minutes", **common,
+            minutes = gr.Textbox(
+                "", label="Time limit (minutes)", info="No trial begins after so long. Empty: none.",
+                placeholder="none", elem_id="sweep-minutes", max_lines=1, **common,
             )  # fmt: skip
             with gr.Column(min_width=200):
                 start = gr.Button("Start the sweep", elem_id="sweep-start")

@@ -14,8 +14,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 class Server:
     """The studio as ``python app.py`` starts it."""
 
-    def __init__(self, workspace: Path, **settings: str):
-        """``settings``: STUDIO_... variables."""
+    def __init__(self, workspace: Path, app: tuple[str, ...] = ("app.py",), **settings: str):
+        """``app``: what Python runs; ``settings``: STUDIO_... variables."""
+        self.app = app
         self.workspace = workspace
         self.settings = settings
         self.port = 0
@@ -35,7 +36,9 @@ class Server:
             **self.settings,
         }
         with log.open("ab") as out:
-            self.process = subprocess.Popen([sys.executable, "app.py"], cwd=REPOSITORY, env=env, stdout=out, stderr=out)
+            self.process = subprocess.Popen(
+                [sys.executable, *self.app], cwd=REPOSITORY, env=env, stdout=out, stderr=out
+            )
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
             said = [line for line in log.read_text().splitlines() if "is running at" in line]

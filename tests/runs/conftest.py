@@ -1,6 +1,8 @@
 """A Studio in a temporary workspace, with a stand-in for the worker where training itself is not the subject."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,3 +66,23 @@ def studio(make_studio: Callable[..., Studio]) -> Studio:
 @pytest.fixture
 def dataset(studio: Studio, tmp_path: Path) -> DatasetRecord:
     return make_dataset(studio, tmp_path)
+
+
+@pytest.fixture
+def serve(settings):
+    """Starts servers as processes of their own."""
+    servers: list[subprocess.Popen] = []
+
+    def start() -> subprocess.Popen:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tests.runs.server", str(settings.workspace)], stdout=subprocess.PIPE, text=True
+        )
+        servers.append(server)
+        assert server.stdout.readline() == "up\n"
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()
+        server.wait()
+        server.stdout.close()

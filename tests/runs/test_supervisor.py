@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -22,26 +20,6 @@ from tests.runs.scene import (
     wait_for,
     wait_until_over,
 )
-
-
-@pytest.fixture
-def serve(settings):
-    """Starts servers as processes of their own."""
-    servers: list[subprocess.Popen] = []
-
-    def start() -> subprocess.Popen:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "tests.runs.server", str(settings.workspace)], stdout=subprocess.PIPE, text=True
-        )
-        servers.append(server)
-        assert server.stdout.readline() == "up\n"
-        return server
-
-    yield start
-    for server in servers:
-        server.kill()
-        server.wait()
-        server.stdout.close()
 
 
 def last_step(folder: Path) -> int:

@@ -1,7 +1,11 @@
+import os
+import signal
+
 import pytest
 
 from studio.errors import NotFound, RunError
 from studio.runs import sweeps
+from studio.training import sweep
 from studio.training.sweep import SweepPlan, make_plan
 from tests.runs.scene import StandIn, config, wait_for
 
@@ -54,18 +58,24 @@ def test_a_stopped_sweep_stops_its_run(studio, dataset):
         studio.sweeps.stop("ada", begun.id)
 
 
-def test_a_sweep_goes_on_after_the_server_was_restarted(make_studio, tmp_path):
+def test_a_sweep_goes_on_after_the_server_was_killed_in_its_middle(serve, make_studio, tmp_path):
     from tests.runs.scene import make_dataset
 
     first = make_studio(StandIn())
-    dataset = make_dataset(first, tmp_path)
-    begun = first.sweeps.create("ada", dataset.id, plan())
-    wait_for(lambda: len(first.sweeps.get("ada", begun.id).trials) >= 2)
+    begun = first.sweeps.create("ada", make_dataset(first, tmp_path).id, plan())
     first.close()
+    server = serve()
+    wait_for(lambda: len(sweep.trials(begun.folder)) >= 2)
+    os.kill(server.pid, signal.SIGKILL)
+    server.wait()
+    # The worst moment: a trial was asked for, and there is no run of it yet.
+    lost, _ = sweep.ask(begun.folder)
     second = make_studio(StandIn())
     done = until_over(second, begun)
     assert (done.state, len(done.trials)) == ("succeeded", 4)
-    assert len({t.run_id for t in done.trials}) == 4
+    assert lost not in [t.trial.number for t in done.trials]
+    assert all(t.trial.state == "done" for t in done.trials)
+    assert len({t.run_id for t in done.trials}) == len(second.runs.list("ada")) == 4
 
 
 def test_trials_that_all_fail_end_the_sweep(studio, dataset):

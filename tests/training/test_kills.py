@@ -65,21 +65,34 @@ def test_ten_kills_at_any_moment_leave_the_curve_and_the_model_of_a_run_that_was
 
 @pytest.fixture
 def heavy_folder(tmp_path, tiny_model):
-    """One step of 16 rows of 512 tokens: it takes 1,100 MB, of which four rows at a time take 380."""
-    rows = 24
-    words = [f"{i} " + "money card account transfer " * 140 for i in range(rows)]
-    data = pa.table({"anchor": words, "positive": [f"so {w}" for w in words], "row": np.arange(2, rows + 2)})
-    folder = RunFolder(tmp_path / "heavy")
-    save_dataset(folder.dataset, data, DatasetInfo("Long", "pair", rows, {"anchor": "a", "positive": "b"}, "l.csv"))
-    values = {"base_model": str(tiny_model), "batch_size": 16, "engine": "stock", "precision": "fp32"}
-    values |= {"max_train_rows": 16, "heldout_share": 0.1, "evaluations": 0, "max_seq_length": 512}
-    write_json(folder.config, make_config(values).model_dump())
-    write_json(folder.run, {"id": "heavy", "name": "heavy"})
-    return folder
+    """heavy_folder(**settings): one step of 16 rows of 512 tokens: it takes 1,100 MB, of which four rows at a time take 380."""
+
+    def make(**settings) -> RunFolder:
+        rows = 24
+        words = [f"{i} " + "money card account transfer " * 140 for i in range(rows)]
+        columns = {"anchor": words, "positive": [f"so {w}" for w in words], "row": np.arange(2, rows + 2)}
+        format, roles = "pair", {"anchor": "a", "positive": "b"}
+        if settings.get("loss") == "SoftmaxLoss":
+            format, roles = "labelled_pair", {**roles, "label": "c"}
+            columns["label"] = np.arange(rows) % 2
+        folder = RunFolder(tmp_path / "heavy")
+        save_dataset(folder.dataset, pa.table(columns), DatasetInfo("Long", format, rows, roles, "l.csv"))
+        values = {"base_model": str(tiny_model), "batch_size": 16, "engine": "stock", "precision": "fp32"}
+        values |= {"max_train_rows": 16, "heldout_share": 0.1, "evaluations": 0, "max_seq_length": 512}
+        write_json(folder.config, make_config({**values, **settings}).model_dump())
+        write_json(folder.run, {"id": "heavy", "name": "heavy"})
+        return folder
+
+    return make
 
 
-@pytest.mark.parametrize("limit", [{"limit_mb": 1000}, {"group_mb": 600}], ids=["address space", "control group"])
-def test_a_real_memory_limit_makes_smaller_portions_and_no_dead_run(heavy_folder, events_of, limit):
+@pytest.mark.parametrize(
+    ("limit", "settings"),
+    [({"limit_mb": 1000}, {"modifier": "Matryoshka"}), ({"group_mb": 600}, {"loss": "SoftmaxLoss"})],
+    ids=["address space, in-batch negatives cut short", "control group, a classifier"],
+)
+def test_a_real_memory_limit_makes_smaller_portions_and_no_dead_run(heavy_folder, events_of, limit, settings):
+    heavy_folder = heavy_folder(**settings)
     told = attempts(heavy_folder, **limit)
     assert told["codes"][-1] == 0, (told, heavy_folder.log.read_text() if heavy_folder.log.exists() else "")
     assert read_json(heavy_folder.outcome)["state"] == "succeeded"

@@ -1,58 +1,123 @@
 """Less memory, the same training: losses in portions, and what a run remembers of memory that ran out."""
 
 import json
+import random
 import resource
 import shutil
 
+import numpy as np
 import psutil
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.trainer import BaseTrainer
+from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-from studio.catalog.losses import LOSS, LOSSES, MODIFIER
+from studio.catalog.losses import LOSS, LOSSES, MODIFIER, MODIFIERS
 from studio.errors import HostError
 from studio.files import read_json, write_json
 from studio.training import train as train_module
 from studio.training.config import make_config
+from studio.training.engine.fast import fast
+from studio.training.feeding import feed
+from studio.training.fit import modifier_misfit
 from studio.training.largest import free_bytes, groups
 from studio.training.memory import Memory, after_a_kill
-from studio.training.objective import build_loss
+from studio.training.model import build_model
+from studio.training.objective import build_loss, companions, head
 from studio.training.portions import can_divide, in_portions, portion_of
+from studio.training.teacher import ask
 from studio.training.trainer import Trainer
-from tests.training.test_engine import COLUMNS, build, objective, step  # noqa: F401
+from tests.training.test_engine import COLUMNS, build, objective  # noqa: F401
 from tests.training.test_train import run
 
 pytestmark = pytest.mark.model
 
 
-WHOLE = {
-    *("GISTEmbedLoss", "SoftmaxLoss", "DenoisingAutoEncoderLoss", "MSELoss", "EmbedDistillLoss"),
-    *("ContrastiveTensionLoss", "ContrastiveTensionLossInBatchNegatives"),
+ALLOWED = [(loss, modifier) for loss in LOSSES for modifier in MODIFIERS if not modifier_misfit(modifier, loss)]
+COMPARES_ROWS = {
+    *("MultipleNegativesRankingLoss", "MultipleNegativesSymmetricRankingLoss", "GISTEmbedLoss", "SimCSE"),
+    *("CoSENTLoss", "AnglELoss", "OnlineContrastiveLoss", "ContrastiveTensionLossInBatchNegatives"),
+    *("BatchAllTripletLoss", "BatchHardTripletLoss", "BatchSemiHardTripletLoss", "BatchHardSoftMarginTripletLoss"),
 }
-"""Losses that read the texts themselves or have weights of their own: gradient checkpointing is what remains."""
+"""Losses whose value is not a sum over rows: their earlier layers are not divided."""
 
 
-@pytest.mark.parametrize("record", LOSSES, ids=lambda record: record.id)
-def test_every_loss_and_its_gradient_are_the_same_in_portions(objective, record):  # noqa: F811
-    model, loss, rows = objective(record, MODIFIER["none"])
-    assert can_divide(loss) == (record.id not in WHOLE)
-    if not can_divide(loss):
-        return
-    value, gradient = step(model, loss, rows)
-    for portion in (1, 5):
-        again, other = step(model, in_portions(loss, portion), rows)
-        assert again == pytest.approx(value, abs=1e-5)
-        torch.testing.assert_close(other, gradient, atol=1e-5 * float(gradient.abs().max()), rtol=1e-3)
+def seeded_step(model, loss, rows):
+    """Value and gradients, of the model and of what the loss has of its own, doubled as a Trainer might scale them."""
+    model.zero_grad()
+    loss.zero_grad()
+    random.seed(3)
+    inputs = SentenceTransformerDataCollator(model.preprocess)([rows[i] for i in range(len(rows))])
+    value = loss(*BaseTrainer.collect_features(None, inputs))
+    (2 * value).backward()
+    own = head(loss, model)
+    learnt = {**dict(model.named_parameters()), **own}
+    return value.item(), {name: p.grad for name, p in learnt.items() if p.grad is not None}, random.random()
 
 
-def test_a_cached_loss_below_another_is_divided_and_others_are_not(objective):  # noqa: F811
-    cached = objective(LOSS["CachedMultipleNegativesRankingLoss"], MODIFIER["Matryoshka"])[1]
-    assert can_divide(cached)
-    assert portion_of(in_portions(cached, 2), 8) == 2
-    assert not can_divide(objective(LOSS["CoSENTLoss"], MODIFIER["Matryoshka"])[1])
+def assert_the_same_in_portions(model, loss, rows, portions=(1, 5)):
+    value, gradients, drawn = seeded_step(model, loss, rows)
+    highest = max(float(g.abs().max()) for g in gradients.values())
+    for portion in portions:
+        loss = in_portions(loss, portion)
+        assert portion_of(loss, 8) == portion
+        again, others, drawn_again = seeded_step(model, loss, rows)
+        assert again == pytest.approx(value, rel=1e-6, abs=1e-5)
+        assert others.keys() == gradients.keys()
+        assert drawn_again == drawn
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(others[name], gradient, atol=2e-5 * highest, rtol=1e-3)
 
 
-def test_a_static_model_is_not_divided(static_model):
-    assert not can_divide(build_loss(static_model, make_config({})))
+@pytest.mark.parametrize(("loss", "modifier"), ALLOWED, ids=lambda record: record.id)
+def test_every_loss_and_its_gradient_are_the_same_in_portions(objective, loss, modifier):  # noqa: F811
+    whole = modifier.cuts_layers and loss.id in COMPARES_ROWS
+    model, criterion, rows = objective(loss, modifier)
+    assert can_divide(criterion) != whole
+    if not whole:
+        assert_the_same_in_portions(model, criterion, rows)
+
+
+@pytest.mark.parametrize("loss", ["GISTEmbedLoss", "SoftmaxLoss", "ContrastiveTensionLossInBatchNegatives"])
+def test_packed_batches_are_divided_too(objective, loss):  # noqa: F811
+    model, criterion, rows = objective(LOSS[loss], MODIFIER["none"])
+    with fast(model, False, companions(criterion)):
+        assert_the_same_in_portions(model, criterion, rows, portions=(3,))
+
+
+@pytest.mark.parametrize("loss", ["MultipleNegativesRankingLoss", "MSELoss", "MegaBatchMarginLoss"])
+def test_a_static_model_is_divided_too(dataset, tmp_path, loss):
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    words = {
+        word: i for i, word in enumerate(["?", *sorted({w for column in COLUMNS for t in column for w in t.split()})])
+    }
+    tokenizer = Tokenizer(WordLevel(words, unk_token="?"))
+    tokenizer.pre_tokenizer = Whitespace()
+    torch.manual_seed(0)
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu").save(str(tmp_path))
+    values = {"base_model": str(tmp_path), "loss": loss, "batch_size": 8, "learning_rate": 1e-2}
+    values |= {"teacher_model": str(tmp_path)} if loss == "MSELoss" else {}
+    config = make_config(values)
+    model = build_model(config, "cpu").train()
+    data = dataset("pair", 8)[1]
+    taught = ask(data, config, torch.device("cpu"), lambda: None) if loss == "MSELoss" else None
+    rows = feed(data, np.arange(8), config, taught)
+    with torch.no_grad():
+        model[0].embedding.weight.add_(0.1 * torch.randn_like(model[0].embedding.weight))
+    assert_the_same_in_portions(model, build_loss(model, config), rows)
+
+
+def test_weights_of_a_loss_have_the_same_names_in_portions(objective):  # noqa: F811
+    """A checkpoint that was written before memory ran out is read after it."""
+    for loss in ("SoftmaxLoss", "ContrastiveTensionLossInBatchNegatives", "EmbedDistillLoss"):
+        model, criterion, _ = objective(LOSS[loss], MODIFIER["none"])
+        names = set(head(criterion, model))
+        assert set(head(in_portions(criterion, 2), model)) == names
 
 
 @pytest.fixture
@@ -63,7 +128,7 @@ def memory_for(monkeypatch):
         stock = Trainer.compute_loss
 
         def compute(self, model, inputs, *arguments, **options):
-            portion = getattr(self.loss, "mini_batch_size", len(inputs["anchor_input_ids"]))
+            portion = portion_of(self.loss, len(inputs["anchor_input_ids"]))
             if model.training and portion > rows:
                 raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate")
             return stock(self, model, inputs, *arguments, **options)
@@ -117,7 +182,7 @@ def test_memory_that_runs_out_in_the_middle_goes_back_to_the_last_checkpoint(
 
     def compute(self, model, inputs, *arguments, **options):
         calls.append(model.training)
-        if sum(calls) == 5 and not hasattr(self.loss, "mini_batch_size"):
+        if sum(calls) == 5 and portion_of(self.loss, 8) == 8:
             raise MemoryError
         return stock(self, model, inputs, *arguments, **options)
 
@@ -135,6 +200,24 @@ def test_when_one_row_is_too_much_layers_are_computed_twice_and_then_it_is_said(
     with pytest.raises(RuntimeError, match="can't allocate memory"):
         run(folder)
     assert read_json(folder.memory) | {"halvings": 1, "checkpointing": True} == read_json(folder.memory)
+
+
+def test_what_cannot_be_divided_trains_with_half_the_batch_and_says_so(run_folder, events_of, still_model, memory_for):
+    values = {**VALUES, "base_model": still_model, "modifier": "AdaptiveLayer", "max_train_rows": 12}
+    memory_for(4)
+    folder = run_folder(values, rows=60)
+    done = run(folder)
+    assert done.rows.batch_size == 4
+    assert read_json(folder.memory) | {"batch_most": 4, "halvings": 0, "checkpointing": True} == read_json(
+        folder.memory
+    )
+    assert [event["batch_size"] for event in events_of(folder, "plan")] == [8, 4]
+    notes = [event["message"] for event in events_of(folder, "note")]
+    assert any(
+        "Batches are halved to 4 rows" in words and "no longer exactly the one that was asked for" in words
+        for words in notes
+    )
+    assert run(folder).rows.batch_size == 4  # and a run that goes on knows
 
 
 def test_another_mistake_is_not_taken_for_memory(run_folder, still_model, monkeypatch):

@@ -24,17 +24,17 @@ window.studio.mountSweeps = (element, trigger) => {
     const parts = {
       state: h("span"), bar: h("progress", { max: String(sweep.planned), "aria-label": `Trials of ${sweep.name}` }), words: h("p", { class: "fine" }),
       table: h("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Trials" }), chart: h("div", { class: "chart small" }),
-      bars: h("div", { class: "chart small" }), bestWords: h("p", { class: "fine" }),
+      bars: h("div", { class: "chart small" }), waiting: h("p", { class: "waiting" }, "It is told after four trials whose scores differ."), bestWords: h("p", { class: "fine" }),
       use: button("Use the winner's settings", "primary", () => trigger("select", { sweep: sweep.id })),
       stop: button("Stop the sweep", "plain", () => act(sweep.id, "POST", "/stop")),
       remove: button("Forget it", "plain", () => act(sweep.id, "DELETE", "")),
     };
     const scores = h("figure", {}, h("figcaption", {}, h("b", {}, "Score of each trial")), parts.chart);
-    const mattered = h("figure", {}, h("figcaption", {}, h("b", {}, "What mattered")), parts.bars);
-    parts.scores = scores; parts.mattered = mattered;
+    parts.mattered = h("figure", {}, h("figcaption", {}, h("b", {}, "What mattered")), parts.waiting, parts.bars);
+    parts.charts = h("div", { class: "charts" }, scores, parts.mattered);
     parts.box = h("details", { class: "sweep", open: !sweep.over },
       h("summary", {}, h("b", {}, sweep.name), " ", parts.state, h("small", {}, sweep.dataset)),
-      parts.words, parts.bar, h("div", { class: "charts two" }, scores, mattered), parts.table, parts.bestWords,
+      parts.words, parts.bar, parts.charts, parts.table, parts.bestWords,
       h("div", { class: "run-actions" }, parts.use, parts.stop, parts.remove));
     return parts;
   }
@@ -43,7 +43,9 @@ window.studio.mountSweeps = (element, trigger) => {
     const done = sweep.trials.filter((trial) => trial.value !== null);
     parts.state.textContent = LABELS[sweep.state];
     parts.state.className = `state ${sweep.state}`;
-    const words = [`${done.length} of ${sweep.planned} trials have a score`, sweep.message].filter(Boolean).join(". ");
+    const best = sweep.trials.find((trial) => trial.number - 1 === sweep.best);
+    const words = [`${done.length} of ${sweep.planned} trials have a score`, best && `the best is trial ${best.number} with ${best.value.toFixed(3)}`]
+      .filter(Boolean).join("; ") + (sweep.message ? `. ${sweep.message}` : "");
     if (parts.words.textContent !== words) parts.words.textContent = words;
     parts.bar.value = sweep.trials.filter((trial) => trial.value !== null || trial.state === "failed").length;
     parts.bar.hidden = sweep.over;
@@ -63,10 +65,12 @@ window.studio.mountSweeps = (element, trigger) => {
         h("td", { "data-label": "State" }, h("span", { class: `state ${trial.state}` }, LABELS[trial.state] || trial.state)));
     });
     parts.table.replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));
-    parts.scores.hidden = done.length < 2;
+    parts.charts.hidden = done.length < 2;
+    parts.charts.classList.toggle("one", sweep.parameters.length < 2);
+    parts.mattered.hidden = sweep.parameters.length < 2;
     if (done.length >= 2) charts.draw(parts.chart, { data: [{ type: "scatter", mode: "markers+lines", line: { dash: "dot", width: 1 }, x: done.map((t) => t.number), y: done.map((t) => t.value), role: "main",
       hovertemplate: "trial %{x}: %{y:.4f}<extra></extra>" }], layout: { xaxis: { title: "trial", dtick: 1 }, yaxis: { title: sweep.metric.label } } });
-    parts.mattered.hidden = sweep.importance.length < 2;
+    parts.waiting.hidden = sweep.importance.length >= 2; parts.bars.hidden = sweep.importance.length < 2;
     if (sweep.importance.length >= 2) {
       const shares = [...sweep.importance].reverse();
       charts.draw(parts.bars, { data: [{ type: "bar", orientation: "h", y: shares.map(([name]) => name), x: shares.map(([, share]) => share), role: "main",
