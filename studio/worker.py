@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from studio.errors import HostError, StudioError
@@ -92,6 +92,8 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
         for one in done.others
     )
     verdict = judge(done.task, done.base, tuned, done.facts, done.rows.split_note, tuple(filter(None, others)), keyword)
+    if done.rows.test is not None:
+        verdict = replace(verdict, judged_on=done.rows.test.info.name)
     logger.info(verdict.sentence)
 
     events.write("phase", phase="saving")
@@ -100,7 +102,7 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     if done.task.retrieval is None or done.task.retrieval.queries:
         models = {"base": done.base, "tuned": tuned, **({"bm25": keyword} if keyword else {})}
         try:
-            write_evidence(folder.evidence, done.task, done.shown, models, load_extra(folder.dataset))
+            write_evidence(folder.evidence, done.task, done.shown, models, load_extra(folder.dataset if done.rows.test is None else folder.test))
         except OSError as error:  # the model is saved: a full disk shall not lose it
             words = f"What the verdict rests on could not be written row by row: {error.strerror}."
             events.write("note", message=words, severity="warning")

@@ -67,6 +67,8 @@ class Verdict:
     """Further datasets that trained along."""
     keyword: KeywordResult | None = None
     """None where nothing is searched, too many texts are, or an earlier version judged."""
+    judged_on: str = ""
+    """Name of the test data that the person brought; empty: rows held out of the dataset."""
 
     def save(self, path: Path) -> None:
         write_json(path, asdict(self))
