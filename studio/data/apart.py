@@ -12,8 +12,8 @@ from studio.errors import DataError
 
 MOST_TEST_ROWS = 10_000
 """Rows of test data that judge; of larger tables as many are drawn by chance."""
-LEFT_OUT = 0.3
-"""Largest share of the rows that is left out for one text that they have in common with the test data."""
+LEFT_OUT = {"nothing": 0.1, "negatives": 0.1, "answers": 0.3, "anchors": 0.3}
+"""What is kept apart -> largest share of the rows that is left out for it, besides those that repeat a whole test row."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class _Level:
     """What such a training row does."""
 
 
-_WHOLE = _Level("both", (), (), "hold nothing but texts of it")
+_WHOLE = _Level("both", (), (), "repeat a row of it")
 LEVELS = (
     _Level("nothing", (), (), "hold a text of it"),
     _Level("negatives", ("anchor", "positive", "text"), ("anchor", "positive", "text"), "hold an anchor or positive of it"),
@@ -39,7 +39,7 @@ LEVELS = (
 """Strictest first."""
 
 
-def test_rows(data: pa.Table, seed: int) -> pa.Table:
+def judging_rows(data: pa.Table, seed: int) -> pa.Table:
     """Those rows of a dataset that judge when it is test data: the test part of a set that has one, else all."""
     if "part" in data.column_names:
         tested = np.flatnonzero(data["part"].to_numpy(zero_copy_only=False) == "test")
@@ -67,7 +67,7 @@ def keep_apart(data: pa.Table, test: pa.Table, name: str) -> Split:
         if one.shared == "negatives" and not any(c.startswith("negative") for c in (*train, *known.columns)):
             continue
         found = _hold(train, known, one) | whole
-        if (found & ~whole).sum() <= LEFT_OUT * (~whole).sum():
+        if (found & ~whole).sum() <= LEFT_OUT[one.shared] * (~whole).sum():
             level, left_out = one, found
             break
     part = data["part"].to_numpy(zero_copy_only=False) == "test" if "part" in data.column_names else None
@@ -82,7 +82,7 @@ def keep_apart(data: pa.Table, test: pa.Table, name: str) -> Split:
         note += f" {count(others)} that the set itself marks as test did not train either."
     seen = _seen(train, known, kept, level)
     if seen:
-        what = "right answers" if level.shared in ("answers", "both") else level.shared
+        what = {"answers": "positives", "both": "texts"}.get(level.shared, level.shared)
         note += f" The {what} of {seen:,} of the test rows stand in training rows too."
     nothing = np.empty(0, dtype=np.int64)
     shared = "answers" if level.shared == "both" else level.shared
@@ -119,10 +119,18 @@ def _hold(train: dict[str, np.ndarray], known: _Known, level: _Level) -> np.ndar
 
 
 def _repeat(train: dict[str, np.ndarray], known: _Known) -> np.ndarray:
-    """Mask of the training rows whose texts, negatives aside, all stand in the test data."""
+    """Mask of the training rows that stand in the test data as a whole, negatives aside, in whatever order."""
+    if "anchor" in train and "anchor" in known.columns:
+        rows, tested = (_pair(columns["anchor"], columns["positive"]) for columns in (train, known.columns))
+        return np.isin(rows, tested)
     found = np.unique(np.concatenate(list(known.columns.values())))
     columns = [codes for name, codes in train.items() if not name.startswith("negative")]
     return np.logical_and.reduce([np.isin(codes, found) for codes in columns])
+
+
+def _pair(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """One number for two texts."""
+    return (np.minimum(one, other).astype(np.uint64) << np.uint64(32)) | np.maximum(one, other).astype(np.uint64)
 
 
 def _seen(train: dict[str, np.ndarray], known: _Known, kept: np.ndarray, level: _Level) -> int:

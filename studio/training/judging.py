@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from studio.data.apart import test_rows
+from studio.data.apart import judging_rows
 from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import text_columns
 from studio.data.split import Split
@@ -27,7 +27,7 @@ def own_test(folder: Path, seed: int) -> OwnTest | None:
     """The test data in a dataset's folder; None when there is no such folder."""
     if not folder.is_dir():
         return None
-    return OwnTest(load_info(folder), test_rows(load_rows(folder), seed), load_corpus(folder))
+    return OwnTest(load_info(folder), judging_rows(load_rows(folder), seed), load_corpus(folder))
 
 
 def task_of(test: OwnTest, positions, split: Split, data: pa.Table, most_others: int | None = None) -> Task:
