@@ -102,6 +102,7 @@ def train(
                 "metrics": [asdict(metric) for metric in verdict.metrics],
                 "others": [asdict(other) for other in verdict.others],
                 "keyword": None if verdict.keyword is None else asdict(verdict.keyword),
+                "general": None if verdict.general is None else asdict(verdict.general),
                 "config": train_config.model_dump(),
             }
         )
@@ -118,6 +119,8 @@ def train(
         print(
             f"{other.name}\n  {metric.id:<18} base {metric.base:.4f}   tuned {metric.tuned:.4f}   difference {interval}"
         )
+    if verdict.general is not None:
+        print(" ".join([verdict.general.sentence, *verdict.general.advice]))
     print(f"Judged on {verdict.heldout_rows:,} rows that training never saw. {verdict.split_note}")
     print(f"Model: {folder.model}")
 

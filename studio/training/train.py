@@ -25,6 +25,7 @@ from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import class_numbers, text_columns
 from studio.errors import ConfigError, HostError, RunError
 from studio.evaluation.evidence import texts_to_keep
+from studio.evaluation.known import know_again
 from studio.evaluation.measure import Measurement, measure
 from studio.evaluation.sentence import Facts
 from studio.evaluation.task import Shown, Task, make_task
@@ -104,6 +105,8 @@ class Trained:
     engine: str
     precision: str
     teacher_dimension: int | None
+    general: dict[str, np.ndarray] | None
+    """How the base model does in the check of general ability; None: it is switched off."""
 
 
 def train(
@@ -186,6 +189,7 @@ def train(
     others = [judged_part(part, judged, watch) for part in parts]
     judging_s = time.monotonic() - begun
     live_base = base if live.texts == task.texts else measure(judged, live, tick=watch.look)
+    general = general_of_base(config, judged, watch.look)
     del judged
     events.write(
         "plan",
@@ -276,7 +280,7 @@ def train(
     )  # fmt: skip
     return Trained(
         config, info, model.eval(), task, base, shown, rows, tuple(others), facts, step, rows.steps, kept, chosen, engine, precision,
-        None if taught is None else taught.shape[-1],
+        None if taught is None else taught.shape[-1], general,
     )  # fmt: skip
 
 
@@ -292,6 +296,13 @@ def tasks_of(
     if rows.looks_at_test:
         return task, task_of(test, live_rows, rows.split, data, LIVE_ROWS)
     return task, make_task(data, info.judged_as, live_rows, rows.looks_shared, LIVE_ROWS, corpus)
+
+
+def general_of_base(
+    config: TrainConfig, base: SentenceTransformer, tick: Callable[[], None] = lambda: None
+) -> dict[str, np.ndarray] | None:
+    """How the base model does in the check of general ability; None where it is switched off."""
+    return know_again(base, tick) if config.general_check else None
 
 
 def judged_part(part: Part, model: SentenceTransformer, watch: StopWatch) -> JudgedPart:

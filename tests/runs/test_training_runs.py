@@ -43,7 +43,9 @@ def test_further_datasets_come_along_and_must_be_ones_own(studio, dataset, tmp_p
 
 def test_test_data_come_along_and_must_be_ones_own_and_another_dataset(studio, dataset, tmp_path):
     file = tmp_path / "test.csv"
-    file.write_text("question,answer\n" + "".join(f"Where is the thing of house {i}?,In the room {i}\n" for i in range(9)))
+    file.write_text(
+        "question,answer\n" + "".join(f"Where is the thing of house {i}?,In the room {i}\n" for i in range(9))
+    )
     upload = studio.datasets.stage("ada", file, "test.csv")
     judge = studio.datasets.create("ada", upload.id, PAIRS, "Judge")
     run = studio.runs.create("ada", dataset.id, config(), test=judge.id)
