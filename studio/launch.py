@@ -23,6 +23,7 @@ from studio.files import read_json, write_json
 from studio.training import sweep
 from studio.training.config import MODEL_FIELDS, TrainConfig, make_config
 from studio.training.folder import Outcome, RunFolder
+from studio.training.judging import own_test
 from studio.training.memory import after_a_kill
 from studio.training.parts import check_part
 from studio.training.suggest import apply_preset, check_fit, suggest_config
@@ -43,10 +44,12 @@ def make_run(
     name: str,
     also: Sequence[tuple[Table, Roles]] = (),
     preset: str = DEFAULT_PRESET,
+    test: tuple[Table, Roles] | None = None,
 ) -> tuple[RunFolder, TrainConfig]:
     """Import a table and write a run's folder; settings that are not given are suggested by the data.
 
-    ``also``: further tables that train along; ``preset``: what the suggestion is made into.
+    ``also``: further tables that train along; ``preset``: what the suggestion is made into; ``test``: the table that judges
+    instead of rows that are held out.
 
     Leaves ``out`` as it was when anything is wrong.
 
@@ -65,11 +68,13 @@ def make_run(
             info = import_dataset(folder.dataset, table, roles, name)
             for number, (other, others_roles) in enumerate(also, 1):
                 import_dataset(folder.datasets / str(number), other, others_roles, other.name)
+            if test is not None:
+                import_dataset(folder.test, *test, test[0].name)
             config = _make_config(folder, info, given, preset)
             write_json(folder.config, config.model_dump())
             write_json(folder.run, {"id": uuid.uuid4().hex, "name": name})
         except BaseException:
-            for place in (folder.dataset, folder.datasets):
+            for place in (folder.dataset, folder.datasets, folder.test):
                 shutil.rmtree(place, ignore_errors=True)
             for file in (folder.config, folder.run):
                 file.unlink(missing_ok=True)
@@ -98,7 +103,7 @@ def _make_config(folder: RunFolder, info: DatasetInfo, given: dict[str, Any], pr
         least = min(suggested["batch_size"], given["max_train_rows"])
         suggested["batch_size"] = max(2, least - least % 2 if least > 2 else least)
     config = make_config({**suggested, **given, "base_model": base_model})
-    check_fit(info, config, rows)
+    check_fit(info, config, rows, own_test(folder.test, config.seed))
     for place in folder.datasets.glob("*"):
         check_part(load_info(place), config, load_rows(place))
     return config

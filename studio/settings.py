@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     )
     proxies: str = Field("127.0.0.1,::1", description="Addresses of that proxy, separated by commas.")
     workspace: Path = Field(Path("workspace"), description="Folder that holds everything: database, datasets, runs.")
+    cache: Path = Field(
+        Path("~/.cache/sentence-studio"),
+        description="Folder for what can be worked out again, such as how base models do in the check of general ability.",
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite inside the workspace.")
     max_upload_mb: int = Field(1024, ge=1, description="Largest file that can be uploaded, in megabytes.")
     max_corpus_rows: int = Field(100_000, ge=1, description="Most rows that a search corpus may have.")

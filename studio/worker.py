@@ -12,13 +12,19 @@ import signal
 import sys
 import time
 import uuid
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from studio.errors import HostError, StudioError
 from studio.files import read_json, write_json
 from studio.process import is_disk_full, is_out_of_memory, prepare_process
 from studio.training.folder import EventWriter, Outcome, RunFolder
+
+if TYPE_CHECKING:
+    from studio.evaluation.result import General
+    from studio.training.train import Trained
 
 LAST_WORDS_BYTES = 128 * 1024
 """Kept on the disk while a run goes on, so that one that fills it can still say so."""
@@ -92,6 +98,10 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
         for one in done.others
     )
     verdict = judge(done.task, done.base, tuned, done.facts, done.rows.split_note, tuple(filter(None, others)), keyword)
+    if done.rows.test is not None:
+        verdict = replace(verdict, judged_on=done.rows.test.info.name)
+    if done.general is not None:
+        verdict = replace(verdict, general=general_of(done, watch.look))
     logger.info(verdict.sentence)
 
     events.write("phase", phase="saving")
@@ -100,7 +110,13 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     if done.task.retrieval is None or done.task.retrieval.queries:
         models = {"base": done.base, "tuned": tuned, **({"bm25": keyword} if keyword else {})}
         try:
-            write_evidence(folder.evidence, done.task, done.shown, models, load_extra(folder.dataset))
+            write_evidence(
+                folder.evidence,
+                done.task,
+                done.shown,
+                models,
+                load_extra(folder.dataset if done.rows.test is None else folder.test),
+            )
         except OSError as error:  # the model is saved: a full disk shall not lose it
             words = f"What the verdict rests on could not be written row by row: {error.strerror}."
             events.write("note", message=words, severity="warning")
@@ -116,6 +132,16 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
         train_rows=done.facts.train_rows,
         heldout_rows=done.task.rows,
     )
+
+
+def general_of(done: "Trained", tick: Callable[[], None]) -> "General":
+    """What the tuned model has forgotten of what the base model knows."""
+    from studio.evaluation.general import compare_general, known_parts
+    from studio.evaluation.known import know
+
+    base = {kind: done.general[kind] for kind in known_parts(done.general)}
+    can_lora = done.model.transformers_model is not None and not done.config.lora_rank
+    return compare_general(base, know(done.model, tuple(base), tick), done.config.learning_rate, can_lora)
 
 
 def explain(error: Exception, folder: RunFolder) -> tuple[Outcome, int]:

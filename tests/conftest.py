@@ -11,11 +11,16 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
 )
 
+import atexit
 import importlib.util
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+
+os.environ["STUDIO_CACHE"] = tempfile.mkdtemp(prefix="studio-cache-")
+atexit.register(shutil.rmtree, os.environ["STUDIO_CACHE"], ignore_errors=True)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -18,7 +18,7 @@ from studio.catalog.losses import LOSSES
 from studio.training.config import FIELDS
 
 STATIC = ("--base", "wordllama-l2-supercat-256")
-QUICK = (*STATIC, "--epochs", "1", "--batch-size", "16", "--evaluations", "1")
+QUICK = (*STATIC, "--epochs", "1", "--batch-size", "16", "--evaluations", "1", "--no-general-check")
 
 
 def run(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -367,13 +367,19 @@ def test_scored_pairs_train(judged, tmp_path):
     assert result["loss"] == "CoSENTLoss"
 
 
-def test_labelled_pairs_train_and_a_verdict_is_printed_for_people(judged, tmp_path):
+def test_labelled_pairs_train_and_a_verdict_on_test_data_is_printed_for_people(judged, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"base_model": STATIC[1], "epochs": 2, "batch_size": 8, "loss": "ContrastiveLoss"}))
-    done = run("train", "--data", judged("label", 1, 0), "--out", folder, "--config", config, "--epochs", 1)
+    table = judged("label", 1, 0)
+    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    exam = tmp_path / "exam.csv"
+    exam.write_text("".join([lines[0], *lines[-40:]]), encoding="utf-8")
+    done = run("train", "--data", table, "--test", exam, "--out", folder, "--config", config, "--epochs", 1)
     assert done.returncode == 0, done.stderr
+    assert "General ability: base 0." in done.stdout
+    assert "Judged on 40 rows that training never saw. They are the test data 'exam.csv'" in done.stdout
     assert f"Model: {folder / 'model'}" in done.stdout
     assert "average_precision" in done.stdout
     assert "training" in done.stderr

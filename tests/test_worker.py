@@ -36,7 +36,7 @@ def run_folder(tmp_path, samples):
         )
         info = DatasetInfo("Questions", "pair", rows, {"anchor": "q", "positive": "t"}, "q.csv")
         save_dataset(folder.dataset, data, info)
-        write_json(folder.config, make_config(values).model_dump())
+        write_json(folder.config, make_config({"general_check": False, **values}).model_dump())
         return folder
 
     return make
@@ -77,7 +77,7 @@ def in_process(folder: RunFolder) -> int:
 
 
 def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
-    folder = run_folder({**STATIC, "batch_size": 64}, rows=2000)
+    folder = run_folder({**STATIC, "batch_size": 64, "general_check": True}, rows=2000)
     process = start(folder)
     assert process.wait(120) == 0
     outcome = read_json(folder.outcome)
@@ -87,6 +87,10 @@ def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
     verdict = Verdict.load(folder.verdict)
     assert verdict.sentence == outcome["message"]
     assert verdict.outcome == "better"
+    assert verdict.general.questions == 350
+    assert {part.label for part in verdict.general.parts} == {"Words", "Meanings"}
+    assert verdict.general.low <= verdict.general.tuned - verdict.general.base <= verdict.general.high
+    assert verdict.general.sentence in (folder.model / "README.md").read_text(encoding="utf-8")
     assert (folder.model / "modules.json").is_file()
     assert not folder.checkpoints.exists()
     assert {path.name for path in folder.evidence.iterdir()} == {

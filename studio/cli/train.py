@@ -40,6 +40,14 @@ def train(
             "several times.",
         ),
     ] = None,
+    test: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Test data that judge instead of rows held out of the table, its roles guessed; a retrieval set is given as --data "
+            "takes it. Rows that give them away do not train.",
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file of settings, such as a run's; options win over it.")
     ] = None,
@@ -63,7 +71,8 @@ def train(
     if "loss" in given:
         given["loss"] = LOSS_NAMES.get(str(given["loss"]).lower(), given["loss"])
     others = [read_table([str(file)], Roles()) for file in also or ()]
-    folder, train_config = make_run(out, table, roles, given, table.name, others, preset)
+    judge = read_table(test, Roles()) if test else None
+    folder, train_config = make_run(out, table, roles, given, table.name, others, preset, judge)
     say(f"{train_config.loss} on {train_config.base_model}; log: {folder.log}")
     outcome = run_worker(folder, say)
     verdict = Verdict.load(folder.verdict)
@@ -85,9 +94,12 @@ def train(
                 "seconds": outcome.seconds,
                 "outcome": verdict.outcome,
                 "verdict": verdict.sentence,
+                "judged_on": verdict.judged_on,
+                "split_note": verdict.split_note,
                 "metrics": [asdict(metric) for metric in verdict.metrics],
                 "others": [asdict(other) for other in verdict.others],
                 "keyword": None if verdict.keyword is None else asdict(verdict.keyword),
+                "general": None if verdict.general is None else asdict(verdict.general),
                 "config": train_config.model_dump(),
             }
         )
@@ -104,6 +116,9 @@ def train(
         print(
             f"{other.name}\n  {metric.id:<18} base {metric.base:.4f}   tuned {metric.tuned:.4f}   difference {interval}"
         )
+    if verdict.general is not None:
+        print(" ".join([verdict.general.sentence, *verdict.general.advice]))
+    print(f"Judged on {verdict.heldout_rows:,} rows that training never saw. {verdict.split_note}")
     print(f"Model: {folder.model}")
 
 

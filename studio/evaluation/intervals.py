@@ -45,6 +45,14 @@ def figure(task: Task, metric: str, measured) -> float:
     return float(_STATISTICS.get(metric, _mean)(np.ones((1, n)), task, metric, measured)[0])
 
 
+def mean_difference(base: np.ndarray, tuned: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """Lowest and highest plausible change of a mean. base, tuned: (n,) values of the same rows."""
+    change = tuned - base
+    means = [weights @ change / weights.sum(axis=1) for weights in _resamples(len(change), seed)]
+    low, high = np.percentile(np.concatenate(means), LEVEL)
+    return float(low), float(high)
+
+
 def _resamples(n: int, seed: int):
     random = np.random.default_rng(seed)
     portion = max(1, min(RESAMPLES, CELLS_AT_ONCE // n))

@@ -38,6 +38,34 @@ class KeywordResult:
 
 
 @dataclass(frozen=True)
+class GeneralPart:
+    """One kind of question of the check of general ability."""
+
+    label: str
+    help: str
+    questions: int
+    base: float
+    tuned: float
+
+
+@dataclass(frozen=True)
+class General:
+    """Base and tuned model on questions that have nothing to do with the data: what was forgotten. nDCG@10."""
+
+    base: float | None
+    """None, as all figures: the base model knows none of it."""
+    tuned: float | None
+    low: float | None
+    """``low``..``high``: 95 % interval of tuned - base."""
+    high: float | None
+    questions: int
+    parts: tuple[GeneralPart, ...]
+    """Of the kinds that the base model knows something of."""
+    sentence: str
+    advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Base against tuned on rows that no training saw."""
 
@@ -67,6 +95,10 @@ class Verdict:
     """Further datasets that trained along."""
     keyword: KeywordResult | None = None
     """None where nothing is searched, too many texts are, or an earlier version judged."""
+    judged_on: str = ""
+    """Name of the test data that the person brought; empty: rows held out of the dataset."""
+    general: General | None = None
+    """What was forgotten; None: not looked at."""
 
     def save(self, path: Path) -> None:
         write_json(path, asdict(self))
@@ -83,5 +115,8 @@ class Verdict:
         if keyword is not None:
             found = tuple(MetricResult(**m) for m in keyword["metrics"])
             value["keyword"] = KeywordResult(keyword["sentence"], found)
+        if general := value.get("general"):
+            parts = tuple(GeneralPart(**one) for one in general["parts"])
+            value["general"] = General(**{**general, "parts": parts, "advice": tuple(general["advice"])})
         lists = {name: tuple(value[name]) for name in ("advice", "now_right", "now_wrong")}
         return cls(**{**value, **lists, "metrics": metrics})

@@ -43,6 +43,8 @@ class Facts:
     train_rows: int
     heldout_losses: tuple[float, ...]
     """Held-out loss at each look, oldest first."""
+    own_test: bool = False
+    """Test data of the person's own judged, not rows held out of the dataset."""
 
 
 def outcome_of(primary: MetricResult | None, rows: int) -> str:
@@ -116,7 +118,8 @@ def advice(facts: Facts, outcome: str, rows: int) -> tuple[str, ...]:
     if loss.in_batch_negatives and facts.batch_size < SMALL_BATCH and facts.train_rows >= FEW_TRAINED:
         said.append(f"{loss.label} learns more from larger batches: try {2 * SMALL_BATCH} rows.")
     if rows < FEW_ROWS and outcome == "no_difference":
-        said.append("More held-out rows make small differences visible: raise the held-out share or bring more rows.")
+        more = "bring more test rows" if facts.own_test else "raise the held-out share or bring more rows"
+        said.append(f"More held-out rows make small differences visible: {more}.")
     return tuple(said)
 
 

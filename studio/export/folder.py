@@ -146,6 +146,8 @@ def _extend_card(
             f"{other.name} trained along: {METRIC[m.id].label} {m.tuned:.4f}, was {m.base:.4f} ({m.low:+.4f} to {m.high:+.4f}, "
             f"{other.heldout_rows:,} held-out rows).",
         ]
+    if verdict.general is not None:
+        lines += ["", verdict.general.sentence]
     lines += ["", "## Data and settings", ""]
     lines += [f"- **Dataset:** {info.name}, {info.rows:,} rows", f"- **Base model:** {base.label}"]
     if base.record:

@@ -69,11 +69,13 @@ class Runs:
         also: Sequence[str] = (),
         rows: Path | None = None,
         trial: tuple[str, int] | None = None,
+        test: str = "",
     ) -> RunRecord:
         """Put a training into the queue. It keeps its own copy of the dataset and, of a model tuned earlier, of that.
 
         ``also``: ids of further datasets of this owner that train along. ``rows``: folder with a part of the dataset that
-        takes its place; ``trial``: id of the sweep that this run belongs to, and its number there.
+        takes its place; ``trial``: id of the sweep that this run belongs to, and its number there. ``test``: id of a
+        dataset of this owner that judges instead of rows that are held out.
 
         ``config.base_model``: an id of the catalogue, a folder, a hub name, or ``run:<id>`` (or the id alone) of one
         of this owner's runs.
@@ -83,6 +85,7 @@ class Runs:
             HostError: the disk is too full.
             NotFound: no such dataset, or no such run to start from.
         """
+        from studio.training.judging import own_test
         from studio.training.parts import (  # takes scipy along, which the first page can do without
             MOST_PARTS,
             check_part,
@@ -101,7 +104,12 @@ class Runs:
         data = load_rows(dataset.folder) if dataset.info.rows <= EXACT_CHECK_ROWS else None
         if rows is not None:
             data = load_rows(rows)
-        check_fit(dataset.info, full, data)
+        judge = self._datasets.get(owner, test) if test else None
+        if judge is not None and judge.id in (dataset.id, *also):
+            raise RunError(
+                f"'{judge.name}' cannot judge what is trained on it.", hint="Choose another dataset as test data."
+            )
+        check_fit(dataset.info, full, data, own_test(judge.folder, full.seed) if judge and data is not None else None)
         others = [self._datasets.get(owner, id) for id in dict.fromkeys(also) if id != dataset.id]
         if len(others) > MOST_PARTS:
             raise RunError(f"{len(others)} datasets are too many to train along.", hint=f"Choose at most {MOST_PARTS}.")
@@ -123,6 +131,8 @@ class Runs:
             link_tree(rows or dataset.folder, aside.dataset)
             for number, other in enumerate(others, 1):
                 link_tree(other.folder, aside.datasets / str(number))
+            if judge is not None:
+                link_tree(judge.folder, aside.test)
             for field, row in runs.items():
                 # The folder's name is what the model is called in its child's card.
                 place = f"{field.removesuffix('_model')}/{safe_file_name(row['name'], row['id'])}"

@@ -89,10 +89,8 @@ def _steps(rows: RowPlan) -> Iterable[Finding]:
 
 
 def _heldout(rows: RowPlan) -> Iterable[Finding]:
-    if len(rows.heldout) < FEW_HELDOUT:
+    if rows.judging < FEW_HELDOUT:
+        told = "held out" if rows.test is None else "in the test data"
         yield Finding(
-            "few_heldout",
-            "warning",
-            f"Only {count(len(rows.heldout), 'row is', 'rows are')} held out.",
-            len(rows.heldout),
+            "few_heldout", "warning", f"Only {count(rows.judging, 'row is', 'rows are')} {told}.", rows.judging
         )

@@ -309,6 +309,12 @@ class TrainConfig(BaseModel):
         "Keeps the model of the best check instead of the last step. Takes rows of their own to check on.",
         group="checks",
     )
+    general_check: bool = _setting(
+        True,
+        "Check of general ability",
+        "Also asks both models dictionary questions and translations that come with the studio, to see what was forgotten.",
+        group="checks",
+    )
     warmup_ratio: float = _setting(
         0.1,
         "Warm-up",

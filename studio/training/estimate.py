@@ -28,6 +28,7 @@ from studio.training.advice import advise
 from studio.training.bases import Base, Limits, base_of, limits, resolve_base
 from studio.training.config import AUTO, TrainConfig
 from studio.training.fit import packs
+from studio.training.judging import OwnTest
 from studio.training.parts import make_parts, plan_together, trained_rows
 from studio.training.rows import LIVE_ROWS, RowPlan, most_rows, plan_rows
 from studio.training.suggest import check_fit
@@ -81,29 +82,39 @@ class Estimate:
     """What is doubtful of this config and these rows together."""
     lengths: TokenLengths | None = None
     """Of the longest text of each row in a sample of the training rows, against this config's limit."""
+    own_test: bool = False
+    """``heldout_rows`` are test data of the person's own."""
 
 
-def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate:
-    """What training ``data`` (the dataset's rows) with this config takes.
+def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig, test: OwnTest | None = None) -> Estimate:
+    """What training ``data`` (the dataset's rows) with this config takes. ``test``: what judges instead of held-out rows.
 
     Raises:
         ConfigError, ModelError: the config cannot train on this dataset.
     """
-    check_fit(info, config, data)
+    check_fit(info, config, data, test)
     base = base_of(config)
     known = limits(base)
     automatic = config.batch_size == AUTO
     if automatic:
-        config = config.model_copy(update={"batch_size": _likely_batch(known, data, config)})
-    rows = plan_rows(data, config)
-    sizes = (rows.steps, len(rows.train), len(rows.heldout))
-    notes = []
+        config = config.model_copy(update={"batch_size": _likely_batch(known, data, config, test)})
+    rows = plan_rows(data, config, test)
+    sizes = (rows.steps, len(rows.train), rows.judging)
+    notes = [rows.split.note] if test is not None else []
     if automatic:
         notes.append(f"The batch size is found by trying; {rows.batch_size:,} rows are reckoned with here.")
     if base.needs_download or known.tokenizer is None or known.parameters_m is None:
         notes.append(f"Time and memory are not known: {base.label} has to be downloaded first.")
         return Estimate(
-            sizes[0], None, None, *sizes[1:], None, None, " ".join(notes), advise(data, config, rows, base, None)
+            sizes[0],
+            None,
+            None,
+            *sizes[1:],
+            None,
+            None,
+            " ".join(notes),
+            advise(data, config, rows, base, None),
+            own_test=test is not None,
         )
     table = _lengths_by_column(known.tokenizer, data.take(rows.train))
     lengths = np.concatenate(list(table.values()))
@@ -113,7 +124,8 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
     gpu = _has_gpu()
     gflops = GPU_GFLOPS if gpu else matmul_gflops()
     cost = _transformer_cost if known.layers else _static_cost
-    searched = 0 if info.format not in ("pair", "triplet") else info.corpus_rows
+    judged = info if test is None else test.info
+    searched = 0 if judged.format not in ("pair", "triplet") else judged.corpus_rows
     seconds = STARTUP_S + cost(
         known, rows, config, searched, {k: np.minimum(v, limit) for k, v in table.items()}, gflops
     )
@@ -131,21 +143,26 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig) -> Estimate
         " ".join(notes),
         advise(data, config, rows, base, by_row),
         by_row,
+        test is not None,
     )
 
 
 def estimate_together(
-    info: DatasetInfo, data: pa.Table, config: TrainConfig, also: Sequence[tuple[DatasetInfo, pa.Table]]
+    info: DatasetInfo,
+    data: pa.Table,
+    config: TrainConfig,
+    also: Sequence[tuple[DatasetInfo, pa.Table]],
+    test: OwnTest | None = None,
 ) -> Estimate:
     """The same for several datasets that train one model together. ``also``: those that train along.
 
     Raises:
         ConfigError, ModelError: as :func:`estimate`, and when one of them cannot train along.
     """
-    first = estimate(info, data, config)
+    first = estimate(info, data, config, test)
     if not also:
         return first
-    rows = plan_rows(data, config)
+    rows = plan_rows(data, config, test)
     parts = make_parts(also, config, data, rows)
     plan = plan_together(data, config, rows, parts)
     each = [first, *(estimate(part.info, part.data, part.config) for part in parts)]
@@ -240,9 +257,9 @@ def _tokenizer(path: Path, mtime_ns: int):
     return tokenizer
 
 
-def _likely_batch(known: Limits, data: pa.Table, config: TrainConfig) -> int:
+def _likely_batch(known: Limits, data: pa.Table, config: TrainConfig, test: OwnTest | None) -> int:
     """The batch size that trying will probably end with."""
-    most = most_rows(data, config)
+    most = most_rows(data, config, test)
     if known.tokenizer is None or known.parameters_m is None or known.layers == 0 or _has_gpu():
         return most
     free_mb = psutil.virtual_memory().available / 1e6
@@ -250,7 +267,7 @@ def _likely_batch(known: Limits, data: pa.Table, config: TrainConfig) -> int:
     limit = config.max_seq_length or known.max_tokens or max(int(column.max()) for column in lengths.values())
     lengths = {name: np.minimum(column, limit) for name, column in lengths.items()}
     while most > FEW_ROWS:
-        rows = plan_rows(data, config.model_copy(update={"batch_size": most}))
+        rows = plan_rows(data, config.model_copy(update={"batch_size": most}), test)
         if _memory_mb(known, rows, config, lengths) <= free_mb:
             break
         most //= 2
@@ -295,7 +312,7 @@ def _transformer_cost(
     document = float(np.mean(others[0] if others else first))
     encode_document = _forward_flop(known, document, document) / (gflops * 1e9 * EFFICIENCY_ENCODE)
     judging = 2 * searched * encode_document + checks * min(searched, LIVE_ROWS) * encode_document
-    judging += 2 * len(rows.heldout) * encode_row + (checks + 1) * live * loss_row
+    judging += 2 * rows.judging * encode_row + (checks + 1) * live * loss_row
     judging += (checks + config.chooses) * live * encode_row
     step = (FAST_STEP_S if fast else STEP_S) + OPTIMIZER_S_PER_M * known.parameters_m
     return train + judging + rows.steps * step + _advisers_cost(config, train_rows, rows, mean * len(lengths), gflops)
@@ -322,7 +339,7 @@ def _static_cost(
     """Seconds of all steps and looks: splitting texts into tokens, and Adam over all vectors at each step."""
     a_row = float(sum(column.mean() for column in lengths.values()))
     live = min(len(rows.looked_at), LIVE_ROWS)
-    looked_at = 2 * (len(rows.heldout) + searched) + (2 * _checks(rows, config) + 1) * live
+    looked_at = 2 * (rows.judging + searched) + (2 * _checks(rows, config) + 1) * live
     tokens = a_row * (len(rows.train) * config.epochs * 2 + looked_at)
     train_rows = len(rows.train) * config.epochs
     seconds = tokens * STATIC_S_PER_TOKEN + rows.steps * (STEP_S + OPTIMIZER_S_PER_M * known.parameters_m)

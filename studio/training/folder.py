@@ -6,6 +6,7 @@ Written by whoever starts a run (the server, the command line, a test), before t
     config.json      TrainConfig
     dataset/         data.parquet and dataset.json, as studio.data.dataset writes them
     datasets/<n>/    the same of each further dataset that trains along; often none
+    test/            the same of the test data that judge; often none: then rows of dataset/ are held out
 
 Written by the worker:
 
@@ -58,6 +59,7 @@ class RunFolder:
     config = property(lambda self: self.path / "config.json")
     dataset = property(lambda self: self.path / "dataset")
     datasets = property(lambda self: self.path / "datasets")
+    test = property(lambda self: self.path / "test")
     events = property(lambda self: self.path / "events.jsonl")
     log = property(lambda self: self.path / "log.txt")
     split = property(lambda self: self.path / "split.json")

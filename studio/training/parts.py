@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from studio.catalog.losses import LOSS, MODIFIER
+from studio.data.apart import keep_apart
 from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import class_numbers, text_columns
 from studio.errors import StudioError
@@ -93,6 +94,7 @@ def make_parts(
         ConfigError: one of them cannot train along.
     """
     asked, trained = _asked(data, np.concatenate([rows.heldout, rows.validation])), _texts(data, rows.train)
+    test = rows.test
     parts = []
     for number, (info, table) in enumerate(also, 1):
         check_part(info, config, table)
@@ -100,12 +102,13 @@ def make_parts(
         # What is kept is chosen on rows of the first dataset.
         plan = plan_rows(table, own.model_copy(update={"early_stopping": 0, "keep_best": False}))
         known = ~_any_in(table, plan.train, asked, text_columns(table))
+        if test is not None:
+            known &= np.isin(plan.train, keep_apart(table, test.data, test.info.name).train)
         fresh = ~_any_in(table, plan.heldout, trained, text_columns(table)[:1])
         notes = []
+        held = "hold a text that a held-out row asks with" if test is None else f"give rows of '{test.info.name}' away"
         if not known.all():
-            notes.append(
-                f"{int((~known).sum()):,} rows of '{info.name}' hold a text that a held-out row asks with: they do not train."
-            )
+            notes.append(f"{int((~known).sum()):,} rows of '{info.name}' {held}: they do not train.")
         heldout = plan.heldout[fresh] if fresh.any() else plan.heldout
         parts.append(
             Part(

@@ -7,11 +7,13 @@ import numpy as np
 import pyarrow as pa
 
 from studio.catalog.losses import LOSS
+from studio.data.apart import keep_apart
 from studio.data.codes import numbers
 from studio.data.rows import class_numbers, text_columns
 from studio.data.split import Split, split
 from studio.errors import ConfigError, DataError
 from studio.training.config import AUTO, TrainConfig
+from studio.training.judging import OwnTest
 
 LIVE_ROWS = 1000
 """Most rows that are looked at while training runs."""
@@ -48,11 +50,25 @@ class RowPlan:
     """What a person should know of it; one sentence each."""
     left_out: int = 0
     """Rows that an epoch leaves out, because their texts stand in more rows than there are batches."""
+    test: OwnTest | None = None
+    """Test data of the person's own, all of whose rows judge; then none are held out of the dataset."""
 
     @property
     def looked_at(self) -> np.ndarray:
         """Positions of the rows that checks during training may look at: those that choose, else those that judge."""
-        return self.validation if len(self.validation) else self.heldout
+        if len(self.validation):
+            return self.validation
+        return self.heldout if self.test is None else np.arange(len(self.test.data))
+
+    @property
+    def looks_at_test(self) -> bool:
+        """Whether those are rows of the test data and not of the dataset."""
+        return self.test is not None and not len(self.validation)
+
+    @property
+    def judging(self) -> int:
+        """How many rows judge."""
+        return len(self.heldout) if self.test is None else len(self.test.data)
 
     @property
     def split_note(self) -> str:
@@ -65,20 +81,27 @@ class RowPlan:
         )
 
 
-def part_rows(data: pa.Table, config: TrainConfig) -> tuple[Split, np.ndarray, Split | None]:
+def part_rows(
+    data: pa.Table, config: TrainConfig, test: OwnTest | None = None
+) -> tuple[Split, np.ndarray, Split | None]:
     """(split, positions that train, their split into those that train and those that choose, None without a choice).
 
-    Before any are left out for ``max_train_rows``.
+    Before any are left out for ``max_train_rows``. ``test``: what judges instead of held-out rows.
 
     Raises:
         ConfigError: so few different texts that no rows are left to choose on.
+        DataError: nothing is left to train on.
     """
-    parts = split(data, config.heldout_share, config.seed)
+    if test is None:
+        parts = split(data, config.heldout_share, config.seed)
+    else:
+        parts = keep_apart(data, test.data, test.info.name)
     train = np.sort(np.asarray(parts.train, dtype=np.int64))
     if not config.chooses:
         return parts, train, None
     # Those that judge stay the same whether or not something is chosen: verdicts can be compared.
-    share = min(len(parts.heldout), LIVE_ROWS) / len(train)
+    taken = len(parts.heldout) if test is None else max(1, round(config.heldout_share * len(train)))
+    share = min(taken, LIVE_ROWS) / len(train)
     try:
         again = split(data.take(train), min(share, 0.5), config.seed)
     except DataError:
@@ -90,9 +113,9 @@ def part_rows(data: pa.Table, config: TrainConfig) -> tuple[Split, np.ndarray, S
     return parts, again.train, again
 
 
-def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
+def plan_rows(data: pa.Table, config: TrainConfig, test: OwnTest | None = None) -> RowPlan:
     """Split ``data`` (a dataset's rows) and count the steps, exactly as training will make them."""
-    parts, train, choosing = part_rows(data, config)
+    parts, train, choosing = part_rows(data, config, test)
     train = drawn(train, config)
     loss = LOSS[config.loss]
     batch_size, left_out = START_BATCH_SIZE if config.batch_size == AUTO else config.batch_size, 0
@@ -128,6 +151,7 @@ def plan_rows(data: pa.Table, config: TrainConfig) -> RowPlan:
         math.ceil(config.epochs * steps_per_epoch),
         tuple(notes),
         left_out,
+        test,
     )
 
 
@@ -149,9 +173,9 @@ def grouped(number: np.ndarray) -> int:
     return 2 * int(np.minimum(pairs, pairs[1]).sum()) if len(pairs) > 1 else 0
 
 
-def most_rows(data: pa.Table, config: TrainConfig) -> int:
+def most_rows(data: pa.Table, config: TrainConfig, test: OwnTest | None = None) -> int:
     """The largest batch that an automatic batch size may become: a power of two that leaves an epoch enough steps."""
-    rows = plan_rows(data, config.model_copy(update={"batch_size": MOST_ROWS}))
+    rows = plan_rows(data, config.model_copy(update={"batch_size": MOST_ROWS}), test)
     wanted = min(rows.batch_size, len(rows.train) // LEAST_STEPS)
     return 2 ** int(math.log2(max(wanted, LOSS[config.loss].min_batch_size, 1)))
 

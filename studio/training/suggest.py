@@ -17,6 +17,7 @@ from studio.errors import ConfigError
 from studio.training.bases import Base, base_of, limits, own_similarity, resolve_base
 from studio.training.config import AUTO, FIELD, TrainConfig, make_config
 from studio.training.fit import WITHOUT_TRANSFORMER, default_dims, dims_misfit, loss_misfit, modifier_misfit
+from studio.training.judging import OwnTest
 from studio.training.rows import drawn, grouped, part_rows
 
 SUGGESTED_LOSS = {
@@ -140,10 +141,13 @@ def suggest_learning_rate(base: Base) -> float:
     return next((rate for most, rate in LEARNING_RATES if parameters_m <= most), DEFAULT_LEARNING_RATE)
 
 
-def check_fit(info: DatasetInfo, config: TrainConfig, data: pa.Table | None = None) -> None:
+def check_fit(
+    info: DatasetInfo, config: TrainConfig, data: pa.Table | None = None, test: OwnTest | None = None
+) -> None:
     """Raise ConfigError when this config cannot train on this dataset, before anything is started.
 
-    ``data``: the dataset's rows; with them the split is made, and its numbers are exact.
+    ``data``: the dataset's rows; with them the split is made, and its numbers are exact. ``test``: what judges instead
+    of rows that are held out.
 
     Raises:
         ConfigError: what does not go together, with the numbers and what to do.
@@ -154,7 +158,7 @@ def check_fit(info: DatasetInfo, config: TrainConfig, data: pa.Table | None = No
     _check_base(config)
     trained = _trained(info.rows, config.heldout_share)
     if data is not None:
-        train = part_rows(data, config)[1]
+        train = part_rows(data, config, test)[1]
         trained = len(train)
     available = trained
     if config.max_train_rows is not None:

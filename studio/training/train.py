@@ -25,6 +25,7 @@ from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import class_numbers, text_columns
 from studio.errors import ConfigError, HostError, RunError
 from studio.evaluation.evidence import texts_to_keep
+from studio.evaluation.known import know_again
 from studio.evaluation.measure import Measurement, measure
 from studio.evaluation.sentence import Facts
 from studio.evaluation.task import Shown, Task, make_task
@@ -50,6 +51,7 @@ from studio.training.fetch import download
 from studio.training.fit import packs
 from studio.training.folder import EventWriter, RunFolder
 from studio.training.fresh import build_base
+from studio.training.judging import OwnTest, own_test, same_columns, task_of
 from studio.training.largest import find_largest
 from studio.training.memory import Memory
 from studio.training.model import build_model, changes_base, load_base
@@ -103,6 +105,8 @@ class Trained:
     engine: str
     precision: str
     teacher_dimension: int | None
+    general: dict[str, np.ndarray] | None
+    """How the base model does in the check of general ability; None: it is switched off."""
     portion: int | None = None
     """Rows that were embedded at a time after memory ran out; None: whole batches, or as the loss says."""
     computed_twice: bool = False
@@ -124,13 +128,14 @@ def train(
     events.write("phase", phase="loading")
     note = note_into(events)
     config, info, data = load(folder)
-    check_fit(info, config, data)
+    test = own_test(folder.test, config.seed)
+    check_fit(info, config, data, test)
     memory = Memory.load(folder.memory)
     automatic = config.batch_size == AUTO
     if automatic:
         config = config.model_copy(update={"batch_size": memory.batch_size or START_BATCH_SIZE})
     config = smaller_batch(config, memory)
-    rows, parts = plan_all(folder, config, data)
+    rows, parts = plan_all(folder, config, data, test)
     write_split(folder, data, rows)
     base_model = ready_base(folder, config, training_texts(data, rows, parts), events, watch)
     infos = [info, *(part.info for part in parts)]
@@ -138,19 +143,21 @@ def train(
     live_rows = draw(rows.looked_at, config.seed)
     taught = None
     if has_teacher(config):
-        asked = data.take(np.concatenate([rows.train, live_rows]))
+        asked = data.take(rows.train if rows.looks_at_test else np.concatenate([rows.train, live_rows]))
         taught = teach(folder.taught, fingerprint_of(folder), asked, config, model.device, watch.look)
     work = Work(folder, config, rows, parts, data, taught)
     if automatic and memory.batch_size is None:
         memory = find_batch_size(work, model, memory, note, watch)
         config = smaller_batch(config.model_copy(update={"batch_size": memory.batch_size}), memory)
-        rows, parts = plan_all(folder, config, data)
+        rows, parts = plan_all(folder, config, data, test)
         work = replace(work, config=config, rows=rows, parts=parts)
         del model
         free_memory()
         model = new_model(config, infos, memory, base_model)
     for message in rows.notes:
         note(message, "warning")
+    if test is not None:
+        note(f"'{test.info.name}' judges. {rows.split.note}", "info")
     for part in parts:
         note(part.words, "info")
     if len({config.loss, *(part.config.loss for part in parts)}) > 1:
@@ -167,9 +174,7 @@ def train(
     elif engine != config.engine and model.device.type == "cpu" and model.transformers_model is not None:
         note("The fast engine does not take this model: the stock one trains it.", "info")
     precision = choose_precision(config, model.device, engine)
-    corpus = load_corpus(folder.dataset)
-    task = make_task(data, info.judged_as, rows.heldout, rows.split.shared, corpus=corpus)
-    live = make_task(data, info.judged_as, live_rows, rows.looks_shared, LIVE_ROWS, corpus)
+    task, live = tasks_of(folder, info, data, rows, live_rows)
     if config.chooses:
         message = f"{len(rows.validation):,} rows choose when to stop and what to keep; they neither train nor judge."
         note(message, "info")
@@ -190,6 +195,7 @@ def train(
     others = [judged_part(part, judged, watch) for part in parts]
     judging_s = time.monotonic() - begun
     live_base = base if live.texts == task.texts else measure(judged, live, tick=watch.look)
+    general = general_of_base(config, judged, watch.look)
     del judged
     events.write(
         "plan",
@@ -201,24 +207,28 @@ def train(
         device=name_device(model.device),
         precision=precision,
         engine=engine,
-        primary=task.primary,
-        base={name: live_base.metrics.get(name) for name in task.metric_ids},
+        primary=live.primary,
+        base={name: live_base.metrics.get(name) for name in live.metric_ids},
     )
     watch.look()
 
     reporter = Events(
         events,
-        task.metric_ids,
+        live.metric_ids,
         looks(rows.steps, config.evaluations, config.evaluation_steps),
         trained_rows(rows, parts),
         judging_s,
     )
     fingerprint = fingerprint_of(folder, config.batch_size if automatic or memory.batch_most else None)
-    eval_rows = loss_rows(data, live_rows, config, None if taught is None else taught[len(rows.train) :])
     configs = [config, *(part.config for part in parts)]
+    if rows.looks_at_test:
+        comparable = taught is None and same_columns(test, info, data)
+        eval_rows = loss_rows(test.data, live_rows, config) if comparable else None
+    else:
+        eval_rows = loss_rows(data, live_rows, config, None if taught is None else taught[len(rows.train) :])
     events.write("phase", phase="training")
     while True:
-        best = Best(task.primary, config.early_stopping, config.keep_best) if config.chooses else None
+        best = Best(live.primary, config.early_stopping, config.keep_best) if config.chooses else None
         trainer = make_trainer(
             work, model, losses, engine, precision,
             evaluator=LiveEvaluator(live, None if changed else live_base),
@@ -279,11 +289,35 @@ def train(
     chosen = best.words(step) if best else ""
     if chosen:
         note(chosen, "info")
-    facts = Facts(config.loss, config.learning_rate, rows.batch_size, trained_rows(rows, parts), tuple(reporter.losses))
+    facts = Facts(
+        config.loss, config.learning_rate, rows.batch_size, trained_rows(rows, parts), tuple(reporter.losses),
+        own_test=test is not None,
+    )  # fmt: skip
     return Trained(
         config, info, model.eval(), task, base, shown, rows, tuple(others), facts, step, rows.steps, kept, chosen, engine, precision,
-        None if taught is None else taught.shape[-1], portion, twice,
+        None if taught is None else taught.shape[-1], general, portion, twice,
     )  # fmt: skip
+
+
+def tasks_of(
+    folder: RunFolder, info: DatasetInfo, data: pa.Table, rows: RowPlan, live_rows: np.ndarray
+) -> tuple[Task, Task]:
+    """What judges at the end, and what is looked at while training runs."""
+    test, corpus = rows.test, load_corpus(folder.dataset)
+    if test is None:
+        task = make_task(data, info.judged_as, rows.heldout, rows.split.shared, corpus=corpus)
+    else:
+        task = task_of(test, np.arange(len(test.data)), rows.split, data)
+    if rows.looks_at_test:
+        return task, task_of(test, live_rows, rows.split, data, LIVE_ROWS)
+    return task, make_task(data, info.judged_as, live_rows, rows.looks_shared, LIVE_ROWS, corpus)
+
+
+def general_of_base(
+    config: TrainConfig, base: SentenceTransformer, tick: Callable[[], None] = lambda: None
+) -> dict[str, np.ndarray] | None:
+    """How the base model does in the check of general ability; None where it is switched off."""
+    return know_again(base, tick) if config.general_check else None
 
 
 def judged_part(part: Part, model: SentenceTransformer, watch: StopWatch) -> JudgedPart:
@@ -325,9 +359,11 @@ def get_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def plan_all(folder: RunFolder, config: TrainConfig, data: pa.Table) -> tuple[RowPlan, tuple[Part, ...]]:
+def plan_all(
+    folder: RunFolder, config: TrainConfig, data: pa.Table, test: OwnTest | None
+) -> tuple[RowPlan, tuple[Part, ...]]:
     """The plan of the first dataset, with the steps that all make together, and the further datasets."""
-    rows = plan_rows(data, config)
+    rows = plan_rows(data, config, test)
     parts = load_parts(folder, config, data, rows)
     return plan_together(data, config, rows, parts), parts
 
@@ -424,8 +460,8 @@ def find_batch_size(
     Tried with the first dataset, which the run is about.
     """
     config, folder = work.config, work.folder
-    most = most_rows(work.data, config)
-    rows = plan_rows(work.data, config.model_copy(update={"batch_size": most}))
+    most = most_rows(work.data, config, work.rows.test)
+    rows = plan_rows(work.data, config.model_copy(update={"batch_size": most}), work.rows.test)
     work = replace(work, rows=rows, parts=())
     loss = new_losses(work, model, memory)
     engine = engine_of(work, model, loss)
@@ -614,6 +650,7 @@ def write_split(folder: RunFolder, data: pa.Table, rows: RowPlan) -> None:
             "train": numbers[rows.train].tolist(),
             "validation": numbers[rows.validation].tolist(),
             "heldout": numbers[rows.heldout].tolist(),
+            **({} if rows.test is None else {"test": rows.test.data["row"].to_pylist()}),
             "note": rows.split_note,
             "shared": rows.split.shared,
         },

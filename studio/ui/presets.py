@@ -33,16 +33,16 @@ class PresetChoice:
 
         def fill(preset: str, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
             """A preset was chosen."""
-            *values, also, request = rest
+            *values, also, test, request = rest
             given = dict(zip(form.ALL, values, strict=True))
             wanted = _presets(tab, owner_of(request), dataset_id, given)[preset]
             given |= {name: getattr(wanted, name) for name in TOUCHED}
-            judged = tab.reestimate(dataset_id, *(given[name] for name in form.ALL), also, request)
+            judged = tab.reestimate(dataset_id, *(given[name] for name in form.ALL), also, test, request)
             return *(gr.update(value=given[name]) for name in TOUCHED), _words(preset), *judged
 
         def match(dataset_id: str, *rest: Any) -> tuple[Any, ...]:
             """A setting was changed: which preset is that, and what would each take?"""
-            *values, _, request = rest
+            *values, _, _, request = rest
             given = dict(zip(form.ALL, values, strict=True))
             try:
                 config = form.read(given)
@@ -61,7 +61,7 @@ class PresetChoice:
                 choices.append((f"{preset.label} · about {html.duration(took)}" if took else preset.label, preset.id))
             return gr.update(choices=choices, value=found), _words(found)
 
-        inputs = [tab.shell.dataset, *tab.fields, tab.also]
+        inputs = [tab.shell.dataset, *tab.fields, tab.also, tab.test]
         on(
             self.choice.input, with_request(fill, len(inputs) + 1), [self.choice, *inputs],
             [*(tab.widgets[name] for name in TOUCHED), self.words, tab.estimate, tab.train], tab.notice,

@@ -1,5 +1,6 @@
 """Records as the plain JSON that static/runs.js reads. Labels and help come from the catalogue: stated once."""
 
+from dataclasses import asdict
 from typing import Any
 
 from studio.catalog.formats import FORMAT
@@ -91,6 +92,7 @@ def verdict_words(verdict: Verdict) -> dict[str, Any]:
             for one in verdict.others
         ],
         "keyword": None if verdict.keyword is None else verdict.keyword.sentence,
+        "general": None if verdict.general is None else asdict(verdict.general),
         "now_right": list(verdict.now_right),
         "now_wrong": list(verdict.now_wrong),
         "metrics": [

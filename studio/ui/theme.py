@@ -12,6 +12,7 @@ SCRIPTS = (
     "studio.js",
     "charts.js",
     "runview.js",
+    "run_forgotten.js",
     "runs.js",
     "sweeps.js",
     "makings.js",

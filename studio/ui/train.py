@@ -1,9 +1,8 @@
 """Train: a config from a form that suggests itself, what it will take, and one button."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
@@ -35,6 +34,20 @@ FOLLOWS_BASE = ("pooling", "epochs", "learning_rate", "max_seq_length")
 """Settings that are suggested anew for another base model."""
 OBJECTIVE = ("loss", "modifier", *LOSS_FIELDS)
 """Settings whose choices depend on the others: what goes together can be chosen, and nothing else."""
+HELD_OUT = ("Rows held out of this dataset", "")
+"""What judges when nothing else is chosen."""
+
+
+class Others(NamedTuple):
+    """Ids of other datasets that have a part in a run."""
+
+    also: tuple[str, ...] = ()
+    """Those that train along."""
+    test: str = ""
+    """The one that judges; empty: rows of the dataset itself are held out."""
+
+
+NO_OTHERS = Others()
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,8 @@ class TrainTab:
     dataset: gr.Dropdown
     also: gr.Dropdown
     """Further datasets; not there while there is one dataset only."""
+    test: gr.Dropdown
+    """The dataset that judges; not there while there is one only."""
     blank: gr.HTML
     panel: gr.Column
     widgets: dict[str, Any]
@@ -71,6 +86,7 @@ class TrainTab:
         return [
             self.dataset,
             self.also,
+            self.test,
             self.blank,
             self.panel,
             *self.fields,
@@ -95,6 +111,7 @@ class TrainTab:
             return (
                 chosen,
                 hidden,
+                hidden,
                 gr.update(visible=True),
                 hidden,
                 *untouched,
@@ -117,6 +134,7 @@ class TrainTab:
         return (
             gr.update(choices=choices, value=dataset_id),
             gr.update(choices=others, value=[], visible=bool(others)),
+            gr.update(choices=[HELD_OUT, *others], value="", visible=bool(others)),
             gr.update(visible=False),
             gr.update(visible=True),
             *(updates[name] for name in form.ALL),
@@ -175,15 +193,19 @@ class TrainTab:
         except StudioError:
             return None
 
-    def _judged(self, owner: str, dataset_id: str, config: TrainConfig, also: Sequence[str] = ()) -> tuple[Any, ...]:
+    def _judged(self, owner: str, dataset_id: str, config: TrainConfig, others: Others = NO_OTHERS) -> tuple[Any, ...]:
         """The estimate (or why this config cannot train) and whether the button can be pressed."""
         from studio.training.estimate import estimate_together
+        from studio.training.judging import own_test
 
         try:
-            record, *others = (self.shell.studio.datasets.get(owner, id) for id in (dataset_id, *also))
-            along = [(other.info, load_rows(other.folder)) for other in others]
+            record, *also = (self.shell.studio.datasets.get(owner, id) for id in (dataset_id, *others.also))
+            along = [(other.info, load_rows(other.folder)) for other in also]
             data = load_rows(record.folder)
-            guess = estimate_together(record.info, data, self.located(owner, config), along)
+            test = None
+            if others.test:
+                test = own_test(self.shell.studio.datasets.get(owner, others.test).folder, config.seed)
+            guess = estimate_together(record.info, data, self.located(owner, config), along, test)
             words = trainview.estimate_words(guess, lambda numbers: rows_numbered(data, numbers))
         except StudioError as error:
             return explain(error), gr.update(interactive=False)
@@ -202,26 +224,27 @@ class TrainTab:
         return f"{distil}{self.shell.studio.runs.get(owner, run_id).folder / 'model'}"
 
     @staticmethod
-    def _read(*rest: Any) -> tuple[dict[str, Any], tuple[str, ...], gr.Request]:
-        """The fields of the form, further datasets (where there are any), the request."""
+    def _read(*rest: Any) -> tuple[dict[str, Any], Others, gr.Request]:
+        """The fields of the form, other datasets (where there are any), the request."""
         *values, request = rest
-        fields, also = values[: len(form.ALL)], values[len(form.ALL) :]
-        return dict(zip(form.ALL, fields, strict=True)), tuple(also[0] or ()) if also else (), request
+        fields, others = values[: len(form.ALL)], Others(*values[len(form.ALL) :])
+        others = Others(tuple(others.also or ()), others.test or "")
+        return dict(zip(form.ALL, fields, strict=True)), others, request
 
     def reestimate(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """A setting was changed."""
-        given, also, request = self._read(*rest)
+        given, others, request = self._read(*rest)
         try:
             config = form.read(given)
         except ConfigError as error:
             return explain(error), gr.update(interactive=False)
-        return self._judged(owner_of(request), dataset_id, config, also)
+        return self._judged(owner_of(request), dataset_id, config, others)
 
     def rebase(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """Another base model: learning rate, epochs and text length are suggested anew."""
         from studio.training.suggest import suggest_config
 
-        given, also, request = self._read(*rest)
+        given, others, request = self._read(*rest)
         owner = owner_of(request)
         skipped = tuple(gr.skip() for _ in (*FOLLOWS_BASE, *OBJECTIVE, self.why, self.unfit, self.settings))
         try:
@@ -232,7 +255,7 @@ class TrainTab:
             return *skipped, explain(error), gr.update(interactive=False)
         given |= {name: getattr(suggested, name) for name in FOLLOWS_BASE}
         updates = tuple(gr.update(value=given[name]) for name in FOLLOWS_BASE)
-        return *updates, *self._learn(dataset_id, given, also, request)
+        return *updates, *self._learn(dataset_id, given, others, request)
 
     def use(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """A base model was chosen in the table: as if it had been typed."""
@@ -240,33 +263,35 @@ class TrainTab:
         base = str(event.base)
         if not basetable.known(base):
             raise ConfigError(f"There is no base model '{base}' in the table.")
-        given, also, request = self._read(*values, request)
+        given, others, request = self._read(*values, request)
         given["base_model"] = base
-        return gr.update(value=base), *self.rebase(dataset_id, *(given[name] for name in form.ALL), also, request)
+        return gr.update(value=base), *self.rebase(dataset_id, *(given[name] for name in form.ALL), *others, request)
 
     def relearn(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """Another loss: its own settings appear, those of others go."""
-        given, also, request = self._read(*rest)
+        given, others, request = self._read(*rest)
         kept = {*MODEL_FIELDS, *(p.id for p in MODIFIER[given["modifier"]].parameters)}
-        return self._learn(dataset_id, given | {name: None for name in LOSS_FIELDS if name not in kept}, also, request)
+        return self._learn(
+            dataset_id, given | {name: None for name in LOSS_FIELDS if name not in kept}, others, request
+        )
 
     def restack(self, dataset_id: str, *rest: Any) -> tuple[Any, ...]:
         """Something else on top of the loss."""
         return self._learn(dataset_id, *self._read(*rest))
 
-    def _learn(
-        self, dataset_id: str, given: dict[str, Any], also: Sequence[str], request: gr.Request
-    ) -> tuple[Any, ...]:
+    def _learn(self, dataset_id: str, given: dict[str, Any], others: Others, request: gr.Request) -> tuple[Any, ...]:
         owner = owner_of(request)
         record = self.shell.studio.datasets.get(owner, dataset_id)
         updates, words = self._objective(owner, record.info, given)
-        judged = self.reestimate(dataset_id, *(given[name] for name in form.ALL), also, request)
+        judged = self.reestimate(dataset_id, *(given[name] for name in form.ALL), *others, request)
         return *(updates[name] for name in OBJECTIVE), *words, *judged
 
     def start(self, dataset_id: str, name: str, *rest: Any) -> tuple[Any, ...]:
         """Put a run into the queue and go to it."""
-        given, also, request = self._read(*rest)
-        record = self.shell.studio.runs.create(owner_of(request), dataset_id, form.read(given), name.strip(), also)
+        given, others, request = self._read(*rest)
+        record = self.shell.studio.runs.create(
+            owner_of(request), dataset_id, form.read(given), name.strip(), others.also, test=others.test
+        )
         return go("runs"), record.id, ""
 
     def load(self, request: gr.Request) -> tuple[Any, ...]:
@@ -279,7 +304,7 @@ class TrainTab:
         shell, judged = self.shell, [self.estimate, self.train]
         chosen = on(self.dataset.input, self.choose, [self.dataset], [shell.dataset, *self.outputs], self.notice)
         remember(chosen, dataset=shell.dataset)
-        inputs = [shell.dataset, *self.fields, self.also]
+        inputs = [shell.dataset, *self.fields, self.also, self.test]
         live = {"trigger_mode": "always_last"}
         on(
             self.widgets["base_model"].input, with_request(self.rebase, len(inputs)), inputs,
@@ -302,10 +327,10 @@ class TrainTab:
         self.architecture.wire(self.widgets, lambda request, name: self.location(owner_of(request), name), self.notice)
         self.sweep.wire(shell, self.widgets)
         others = [w.input for name, w in self.widgets.items() if name not in ("base_model", "loss", "modifier")]
-        others.append(self.also.input)
+        others += [self.also.input, self.test.input]
         on(any_of(*others), with_request(self.reestimate, len(inputs)), inputs, judged, self.notice, **live)
         started = on(
-            self.train.click, with_request(self.start, len(inputs) + 1), [shell.dataset, self.name, *self.fields, self.also],
+            self.train.click, with_request(self.start, len(inputs) + 1), [shell.dataset, self.name, *inputs[1:]],
             [shell.tabs, shell.run, self.name], self.notice, show_progress="minimal", show_progress_on=[self.notice],
         )  # fmt: skip
         remember(started, run=shell.run)
@@ -321,14 +346,18 @@ def _choosable(losses: "tuple[LossChoice, ...]") -> list[tuple[str, str]]:
 
 def build(shell: Shell) -> TrainTab:
     markup(html.heading("Train", "Everything is filled in with a good start. Change what you like."))
-    with gr.Row(elem_classes="fields two"):
+    with gr.Row(elem_classes="fields three"):
         dataset = gr.Dropdown(
-            [], value=None, label="Dataset", info="The table to learn from; its held-out rows judge the result.",
+            [], value=None, label="Dataset", info="The table to learn from.",
             elem_id="train-dataset", interactive=True,
         )  # fmt: skip
         also = gr.Dropdown(
             [], value=[], multiselect=True, label="Also learn from", info="Other datasets that train the same model, each with its loss.",
             elem_id="train-also", visible=False, interactive=True,
+        )  # fmt: skip
+        test = gr.Dropdown(
+            [HELD_OUT], value="", label="Test data", info="What judges the result. None of its rows train.",
+            elem_id="train-test", visible=False, interactive=True,
         )  # fmt: skip
     blank = markup(
         '<div class="blank"><b>No dataset chosen</b><p>Choose one above, or bring a table in the Data tab first.</p></div>',
@@ -385,6 +414,7 @@ def build(shell: Shell) -> TrainTab:
         shell,
         dataset,
         also,
+        test,
         blank,
         panel,
         ordered,

@@ -84,7 +84,8 @@ def estimate_words(found: "Estimate", examples: Examples | None = None) -> str:
             "Rows that train. The held-out rows are kept out, to judge the result on.",
         ),
     )
-    words = f"{found.heldout_rows:,} rows are held out to judge the result. {found.note}".strip()
+    held = "judge the result" if found.own_test else "are held out to judge the result"
+    words = f"{found.heldout_rows:,} rows {held}. {found.note}".strip()
     doubts = finding_list(found.findings, examples) if found.findings else ""
     return f'{facts}<p class="fine">{html.text(words)}</p>{doubts}{_lengths(found)}'
 

@@ -69,6 +69,7 @@ def theirs(studio, folder) -> dict[str, object]:
         **{
             "roles": PAIRS,
             "also": (),
+            "test": "",
             "name": "x",
             "dialect": None,
             "column": "answer",

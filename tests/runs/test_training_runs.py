@@ -2,11 +2,11 @@ import shutil
 
 import pytest
 
-from studio.errors import ConfigError, HostError, ModelError, NotFound, RunError
+from studio.errors import ConfigError, DataError, HostError, ModelError, NotFound, RunError
 from studio.files import read_json, write_json
 from studio.runs.workspace import SPARE_MB
 from studio.training.folder import RunFolder
-from tests.runs.scene import config, make_dataset, start_run, wait_until_over
+from tests.runs.scene import PAIRS, config, make_dataset, start_run, wait_until_over
 
 
 @pytest.fixture
@@ -38,6 +38,25 @@ def test_further_datasets_come_along_and_must_be_ones_own(studio, dataset, tmp_p
     theirs = make_dataset(studio, tmp_path, owner="grace")
     with pytest.raises(NotFound):
         studio.runs.create("ada", dataset.id, config(), also=[theirs.id])
+    assert len(studio.runs.list("ada")) == 1
+
+
+def test_test_data_come_along_and_must_be_ones_own_and_another_dataset(studio, dataset, tmp_path):
+    file = tmp_path / "test.csv"
+    file.write_text(
+        "question,answer\n" + "".join(f"Where is the thing of house {i}?,In the room {i}\n" for i in range(9))
+    )
+    upload = studio.datasets.stage("ada", file, "test.csv")
+    judge = studio.datasets.create("ada", upload.id, PAIRS, "Judge")
+    run = studio.runs.create("ada", dataset.id, config(), test=judge.id)
+    assert (run.folder / "test" / "data.parquet").stat().st_ino == (judge.folder / "data.parquet").stat().st_ino
+    for also, test in (([], dataset.id), ([judge.id], judge.id)):
+        with pytest.raises(RunError, match="cannot judge what is trained on it"):
+            studio.runs.create("ada", dataset.id, config(), also=also, test=test)
+    with pytest.raises(DataError, match="Nothing is left to train on"):  # the same rows under another name
+        studio.runs.create("ada", dataset.id, config(), test=make_dataset(studio, tmp_path).id)
+    with pytest.raises(NotFound):
+        studio.runs.create("ada", dataset.id, config(), test=make_dataset(studio, tmp_path, owner="grace").id)
     assert len(studio.runs.list("ada")) == 1
 
 

@@ -18,7 +18,7 @@ from studio.training.objective import DISTANCES, batch_sampler, build_loss
 from studio.training.prompts import column_prompts
 from studio.training.rows import plan_rows
 from studio.training.teacher import ask
-from studio.training.train import choose_engine, choose_precision, looks, new_model, training_arguments
+from studio.training.train import choose_engine, choose_precision, general_of_base, looks, new_model, training_arguments
 
 pytestmark = pytest.mark.model
 CPU = torch.device("cpu")
@@ -262,6 +262,13 @@ loss_margin = all_of(
 )
 
 
+def general_check(seen):
+    model = seen("model", base_model="wordllama-l2-supercat-256")
+    on, off = (general_of_base(make_config({"general_check": value}), model) for value in (True, False))
+    assert off is None
+    assert on["words"].mean() > 0.2
+
+
 def heldout_share(seen):
     assert len(seen("rows", heldout_share=0.4).heldout) > 3 * len(seen("rows").heldout)
 
@@ -431,6 +438,7 @@ EFFECTS = {
     "evaluation_steps": evaluation_steps,
     "early_stopping": chooses("early_stopping", 2),
     "keep_best": chooses("keep_best", True),
+    "general_check": general_check,
     "warmup_ratio": warmup_ratio,
     "lr_scheduler": lr_scheduler,
     "weight_decay": argument("weight_decay", "weight_decay", 0.2),

@@ -41,7 +41,7 @@ def together(tmp_path, dataset):
             # Other texts than those of the first dataset.
             info, data = info, data.slice(400 - rows)
             save_dataset(folder.datasets / str(number), data, info)
-        write_json(folder.config, make_config(values).model_dump())
+        write_json(folder.config, make_config({"general_check": False, **values}).model_dump())
         return folder
 
     return make

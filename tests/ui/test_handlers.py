@@ -173,6 +173,15 @@ def test_other_datasets_can_train_along(tabs, dataset, staged, request_double, s
     words, button = train.reestimate(dataset.id, *(values[name] for name in form.ALL), ["nosuch"], request_double)
     assert 'role="alert"' in words
     assert button["interactive"] is False
+    judged = train.reestimate(dataset.id, *(values[name] for name in form.ALL), [], other.id, request_double)[0]
+    assert "60 rows judge the result. They are the test data &#x27;Labelled&#x27;, 60 rows." in judged
+    tests = [value for _, value in shown[id(train.test)]["choices"]]
+    assert tests[0] == ""
+    assert other.id in tests
+    assert dataset.id not in tests
+    words, button = train.reestimate(dataset.id, *(values[name] for name in form.ALL), [], dataset.id, request_double)
+    assert "Nothing is left to train on" in words
+    assert button["interactive"] is False
 
 
 def test_another_base_model_brings_its_own_learning_rate(tabs, dataset, request_double):

@@ -159,6 +159,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
       h("tbody", {}, ...v.others.map((one) => h("tr", {}, h("th", { scope: "row" }, one.name), h("td", {}, one.label),
         h("td", {}, number(one.base)), h("td", {}, number(one.tuned)),
         h("td", {}, h("b", {}, signed(one.tuned - one.base)), h("small", {}, ` ${signed(one.low)} to ${signed(one.high)}`))))))) : null,
+      v.general ? h("p", { class: "fine", id: "run-general" }, v.general.sentence) : null,
       v.advice.length ? h("ul", { class: "advice" }, ...v.advice.map((words) => h("li", {}, words))) : null,
       h("p", { class: "fine" }, `Judged on ${v.heldout_rows.toLocaleString("en")} rows that training never saw${where}. ${v.split_note}`),
       v.note ? h("p", { class: "fine" }, v.note) : null);
