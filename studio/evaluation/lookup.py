@@ -140,8 +140,9 @@ class Evidence:
             return self._values("length")
         if sort == "row":
             return pc.list_element(self._rows["numbers"], 0).to_numpy().astype(np.float64)
-        name = f"{sort}:{self.meta.by}"
-        return self._values(name if name in self._rows.column_names else f"{sort}:mrr@10")
+        # What the table shows of a row: a triplet's margin, a pair's similarity.
+        shown = {"triplet_accuracy": "margin", "agreement": "similarity"}.get(self.meta.by, self.meta.by)
+        return self._values(f"{sort}:{shown}" if f"{sort}:{shown}" in self._rows.column_names else f"{sort}:mrr@10")
 
     def _mask(self, show: str) -> np.ndarray:
         if show == "all":

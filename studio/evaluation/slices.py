@@ -1,5 +1,6 @@
 """Base against tuned on parts of the held-out rows: short and long texts, languages, values of the table's columns. No torch."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -65,7 +66,7 @@ def make_slices(
     for name, values in columns.items():
         named = spoken(name, values)
         parts = []
-        for value, rows in _grouped(named, ordered=name == "length"):
+        for value, rows in _grouped(named):
             parts.append(Part(value, len(rows), _compared(task, models, rows, queries)))
         if len(parts) > 1:
             made.append(Slices(name, tuple(parts)))
@@ -100,25 +101,34 @@ def bands(lengths: list[int]) -> list[str]:
     return [names[int(one)] for one in place]
 
 
-def _grouped(values: list[str], *, ordered: bool) -> list[tuple[str, np.ndarray]]:
-    """(value, rows), the most frequent first or, where values are in an order, in it; small ones together at the end."""
+def _grouped(values: list[str]) -> list[tuple[str, np.ndarray]]:
+    """(value, rows): small values together at the end, numbers in their order, others by their rows."""
     rows: dict[str, list[int]] = {}
     for row, value in enumerate(values):
         rows.setdefault(value, []).append(row)
     found = [(value, np.array(members)) for value, members in rows.items()]
-    if ordered:
-        return sorted(found, key=lambda one: _first_number(one[0]))
     found.sort(key=lambda one: (-len(one[1]), one[0]))
     small = [one for at, one in enumerate(found) if at >= MOST_VALUES or len(one[1]) < LEAST]
     if len(small) > 1:
         together = np.sort(np.concatenate([members for _, members in small]))
         kept = [one for one in found if not any(one is other for other in small)]
-        return [*kept, (f"{len(small):,} others", together)]
-    return found
+        return [*_in_order(kept), (f"{len(small):,} others", together)]
+    return _in_order(found)
 
 
-def _first_number(words: str) -> int:
-    return -1 if words.startswith("up to") else int(words.split()[0].replace(",", ""))
+def _in_order(found: list[tuple[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
+    """Years, stars and bands in their order, where all values but 'no value' begin with a number."""
+    numbers = {value: _number(value) for value, _ in found}
+    if any(number is None for number in numbers.values()):
+        return found
+    return sorted(found, key=lambda one: numbers[one[0]])
+
+
+def _number(value: str) -> float | None:
+    if value == "no value":
+        return np.inf
+    begins = re.match(r"up to|-?\d[\d,]*(\.\d+)?", value)
+    return None if begins is None else -np.inf if begins[0] == "up to" else float(begins[0].replace(",", ""))
 
 
 def _compared(

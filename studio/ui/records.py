@@ -73,6 +73,7 @@ def verdict_words(verdict: Verdict) -> dict[str, Any]:
     return {
         "outcome": verdict.outcome,
         "label": OUTCOMES[verdict.outcome],
+        "primary": verdict.primary,
         "sentence": verdict.sentence,
         "advice": list(verdict.advice),
         "heldout_rows": verdict.heldout_rows,

@@ -2,6 +2,17 @@
 "use strict";
 // A link may ask for one row of a dataset: ?tab=data&dataset=...&row=7 opens the fold and shows it.
 window.studio.askedRow = (new URLSearchParams(location.search).get("row") || "").replace(/\D/g, "");
+window.studio.ready(() => {
+  // What is in a fold is made when the fold is opened first, and the fold can be seen once the dataset is there.
+  let looks = 0;
+  if (!window.studio.askedRow) return;
+  const timer = setInterval(() => {
+    const fold = document.getElementById("tool-edit");
+    const label = fold && fold.offsetParent && fold.querySelector("button");
+    if (label) { label.click(); fold.scrollIntoView({ block: "start" }); }
+    if (label || (looks += 1) > 100) clearInterval(timer);
+  }, 200);
+});
 window.studio.mountEdit = (element, trigger) => {
   let { askedRow } = window.studio;
   const { h, request } = window.studio;
@@ -306,16 +317,7 @@ window.studio.mountEdit = (element, trigger) => {
     id = now;
     loaded = "";
     root.hidden = true;
-    if (askedRow && id) openFold();
     peek();
-  }
-
-  function openFold() {
-    const fold = document.getElementById("tool-edit");
-    const label = fold && fold.querySelector("button.label-wrap");
-    if (!label) return;
-    if (!label.classList.contains("open")) label.click();
-    setTimeout(() => fold.scrollIntoView({ block: "start" }), 400);
   }
 
   /** Rows are asked for when they can be seen: nobody who only looks at a dataset loads them twice. */

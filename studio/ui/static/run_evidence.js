@@ -4,6 +4,7 @@
   const { h, request } = window.studio;
   const PAGE = 25;
   const MODELS = { base: "Base model", tuned: "Tuned model", bm25: "Keyword search" };
+  const SHORT = { base: "Base", tuned: "Tuned", bm25: "BM25" };
   const SHOWS = { all: "All", better: "Won", worse: "Lost", same: "As before", doubt: "Label in doubt" };
   const TITLES = { spearman: "Pairs won and lost", average_precision: "Pairs won and lost", triplet_accuracy: "Triplets won and lost" };
   const title = (run) => (run.verdict && TITLES[run.verdict.primary]) || "Questions won and lost";
@@ -73,7 +74,7 @@
       help.textContent = found.words.help;
       const models = Object.keys(MODELS).filter((model) => found.rows.length ? model in found.rows[0].cells : model !== "bm25");
       const columns = [["row", "Row"], [null, found.words.first], [null, found.words.second], ...(found.words.target ? [[null, found.words.target]] : []),
-        ...models.map((model) => [model, { base: "Base", tuned: "Tuned", bm25: "BM25" }[model]]), ["change", "Change"]];
+        ...models.map((model) => [model, SHORT[model]]), ["change", "Change"]];
       head.replaceChildren(...columns.map(([sort, label]) => heading(sort, label)));
       rows.replaceChildren(...found.rows.map((row) => line(row, models, found)));
       if (!found.rows.length) rows.append(h("tr", {}, h("td", { colspan: String(columns.length), class: "evidence-none" }, "No row is like that.")));
@@ -99,7 +100,7 @@
         h("td", { class: "evidence-text", "data-label": found.words.first }, open, row.doubt ? h("span", { class: "evidence-doubt" }, "label in doubt") : null),
         h("td", { class: "evidence-text", "data-label": found.words.second }, row.positive[0] || "", row.positive.length > 1 ? h("small", {}, ` and ${row.positive.length - 1} more`) : null),
         found.words.target ? h("td", { class: "figure", "data-label": found.words.target }, String(Math.round(row.target * 100) / 100)) : null,
-        ...models.map((model) => h("td", { class: "figure", "data-label": MODELS[model] }, row.cells[model])),
+        ...models.map((model) => h("td", { class: "figure", "data-label": SHORT[model] }, row.cells[model])),
         h("td", { class: `figure ${row.moved > 0 ? "up" : row.moved < 0 ? "down" : ""}`, "data-label": "Change" }, row.change.replace("-", "\u2212")));
       open.addEventListener("click", () => toggle(made, open, row, found));
       return made;
@@ -170,9 +171,9 @@
   function sliceTable(slice, few) {
     const labels = [...new Set(slice.parts.flatMap((part) => Object.keys(part.metrics)))];
     const widest = Math.max(0.05, ...slice.parts.flatMap((part) => Object.values(part.metrics).flatMap(([, , low, high]) => [Math.abs(low), Math.abs(high)])).filter(Number.isFinite));
-    return h("section", { class: "slice" }, h("h4", {}, slice.label), h("div", { class: "verdict-table" }, h("table", {},
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, slice.label), h("th", { scope: "col" }, "Rows"), ...labels.slice(0, 1).flatMap((label) => [
-        h("th", { scope: "col" }, `${label}, base`), h("th", { scope: "col" }, "Tuned"), h("th", { scope: "col" }, "Difference (95 % interval)"), h("th", { scope: "col" }, h("span", { class: "sr" }, "As a bar"))]))),
+    return h("section", { class: "slice" }, h("h4", {}, slice.label), h("div", { class: "slice-table" }, h("table", {},
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "sr" }, slice.label)), h("th", { scope: "col" }, "Rows"), ...labels.slice(0, 1).flatMap((label) => [
+        h("th", { scope: "col" }, `${label} of base`), h("th", { scope: "col" }, "Tuned"), h("th", { scope: "col" }, "Difference (95 % interval)"), h("th", { scope: "col" }, h("span", { class: "sr" }, "As a bar"))]))),
       h("tbody", {}, ...slice.parts.map((part) => {
         const values = part.metrics[labels[0]];
         const name = / others$/.test(part.value) ? h("span", {}, part.value) : h("button", { type: "button", class: "slice-open", onclick: () => openPart(slice.by, part.value) }, part.value);
