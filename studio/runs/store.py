@@ -200,6 +200,11 @@ class Store:
             with self._writing() as connection:
                 if _version(connection) != HEAD:
                     _migrate(connection)
+        except HostError as error:
+            if error.__cause__ is None:
+                raise
+            where = self._url.render_as_string(hide_password=True)
+            raise HostError(f"The database {where} cannot be opened: {error.message}", hint=error.hint) from error
         except sa.exc.DBAPIError as error:
             where = self._url.render_as_string(hide_password=True)
             raise HostError(f"The database {where} cannot be opened: {error.orig}.") from error
@@ -244,8 +249,14 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        with self._engine.connect().execution_options(writing=True) as connection, connection.begin():
-            yield connection
+        try:
+            with self._engine.connect().execution_options(writing=True) as connection, connection.begin():
+                yield connection
+        except sa.exc.OperationalError as error:
+            told = _in_the_way(error)
+            if told is None:
+                raise
+            raise told from error
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
@@ -492,6 +503,24 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # instead of waiting when another has written in between.
     writing = connection.get_execution_options().get("writing", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+_IN_THE_WAY = {
+    "SQLITE_BUSY": ("Another program holds the studio's database.", "Nothing was changed. Try again in a moment."),
+    "SQLITE_FULL": ("The disk is full.", "Nothing was changed. Make room on the disk, then try again."),
+    "SQLITE_IOERR": (
+        "The studio's database cannot be written.",
+        "Nothing was changed. See whether the disk is full or failing.",
+    ),
+}
+
+
+def _in_the_way(error: sa.exc.OperationalError) -> HostError | None:
+    """What a person is told where the machine, and no mistake of ours, kept a change from being written."""
+    code = getattr(error.orig, "sqlite_errorname", "")
+    return next(
+        (HostError(words, hint=hint) for name, (words, hint) in _IN_THE_WAY.items() if code.startswith(name)), None
+    )
 
 
 def _version(connection: sa.Connection) -> str | None:

@@ -14,16 +14,13 @@ from studio.runs.executors.process import start_mark
 from tests.runs.scene import (
     StandIn,
     config,
+    last_step,
     make_dataset,
     processes,
     start_run,
     wait_for,
     wait_until_over,
 )
-
-
-def last_step(folder: Path) -> int:
-    return (folder / "events.jsonl").read_text().count('"train"')
 
 
 def test_a_run_goes_from_the_queue_to_its_end(studio, dataset):

@@ -163,3 +163,41 @@ def test_a_full_disk_ends_the_run_with_that_message_and_its_last_checkpoint_goes
     assert run_here(folder) == 0
     assert "Goes on from the checkpoint of step 3." in [event["message"] for event in events_of(folder, "note")]
     assert read_json(folder.outcome)["state"] == "succeeded"
+
+
+def test_a_power_cut_costs_the_steps_since_the_last_checkpoint(
+    run_folder, events_of, tiny_model, tmp_path, monkeypatch
+):
+    """All that was not flushed to the disk is lost: such files are empty in the copy that the machine wakes up with."""
+    values = {"base_model": str(tiny_model), "learning_rate": 5e-4, "batch_size": 8, "evaluations": 0}
+    folder = run_folder(values, rows=60)
+    there = {path for path in folder.path.rglob("*") if path.is_file()}
+    flushed: dict[int, int] = {}
+    stock_fsync, stock_log, calls = os.fsync, Trainer.log, []
+
+    def fsync(handle):
+        stock_fsync(handle)
+        status = os.fstat(handle if isinstance(handle, int) else handle.fileno())
+        flushed[status.st_ino] = status.st_mtime_ns
+
+    def log(self, *arguments, **options):
+        calls.append(1)
+        if len(calls) == 5:
+            copy = tmp_path / "woken"
+            shutil.copytree(folder.path, copy)
+            for path in folder.path.rglob("*"):
+                status = path.stat()
+                if path.is_file() and path not in there and flushed.get(status.st_ino) != status.st_mtime_ns:
+                    (copy / path.relative_to(folder.path)).write_bytes(b"")
+        return stock_log(self, *arguments, **options)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Trainer, "log", log)
+    assert run_here(folder) == 0
+    monkeypatch.undo()
+    woken = RunFolder(tmp_path / "woken")
+    assert run_here(woken) == 0
+    assert any(event["message"].startswith("Goes on from the checkpoint of step") for event in events_of(woken, "note"))
+    one, other = (load_file(each.model / "model.safetensors") for each in (folder, woken))
+    for name, tensor in one.items():
+        assert np.allclose(tensor, other[name], atol=1e-6), name
