@@ -54,14 +54,18 @@ class SearchTab:
         return [self.status, self.timer, self.button]
 
     def corpus_of(self, owner: str, dataset_id: str) -> str:
-        """Id of the corpus made of the texts of a dataset; makes it when there is none. '' when the dataset is gone."""
+        """Id of the corpus made of the texts of a dataset; makes it when there is none, but not for a viewer. '' when there is
+        none, or the dataset is gone."""
         corpora = self.shell.studio.corpora
         try:
             dataset = self.shell.studio.datasets.see(owner, dataset_id)
         except NotFound:
             return ""
-        made = (c for c in corpora.list(owner) if searchview.is_of(c, dataset))
-        return (next(made, None) or corpora.create_from_dataset(owner, dataset_id)).id
+        made = (c for c in (*corpora.list(owner), *corpora.shared(owner)) if searchview.is_of(c, dataset))
+        corpus = next(made, None)
+        if corpus is None and not self.shell.studio.accounts.may_start(owner):
+            return ""
+        return (corpus or corpora.create_from_dataset(owner, dataset_id)).id
 
     def show(self, run_id: str, corpus_id: str, request: gr.Request) -> tuple[Any, ...]:
         """The tab for a tuned model and a corpus; '' or what is gone shows what to do first."""
@@ -73,7 +77,7 @@ class SearchTab:
         more = [
             (f"{d.name} - texts of this dataset{searchview.shared_by(d, owner)}", f"dataset:{d.id}")
             for d in (*studio.datasets.list(owner), *studio.datasets.shared(owner))
-            if not any(searchview.is_of(c, d) for c in corpora)
+            if not any(searchview.is_of(c, d) for c in corpora) and studio.accounts.may_start(owner)
         ]
         ready = run is not None and corpus is not None
         examples = searchview.examples(studio, owner, run, corpus, EXAMPLES) if run is not None else []
