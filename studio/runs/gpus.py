@@ -1,5 +1,6 @@
 """The GPUs of this machine as NVIDIA's own library sees them: how much memory, how busy, how warm. No torch."""
 
+import os
 import threading
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ _one_at_a_time = threading.Lock()
 @dataclass(frozen=True)
 class Gpu:
     index: int
+    uuid: str
+    """Names the card whatever order the driver counts in."""
     name: str
     memory_mb: float
     used_mb: float
@@ -49,13 +52,23 @@ def look() -> Gpus:
     return Gpus(found, "" if found else "This machine has an NVIDIA driver, but no GPU.")
 
 
+def ours() -> Gpus:
+    """Those that this server may use: all, or what CUDA_VISIBLE_DEVICES leaves of them."""
+    found, named = look(), os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return found
+    names = [name.strip() for name in named.split(",") if name.strip()]
+    mine = tuple(g for g in found.found if str(g.index) in names or any(g.uuid.startswith(n) for n in names))
+    return Gpus(mine, found.problem or ("" if mine else "CUDA_VISIBLE_DEVICES leaves no GPU to this server."))
+
+
 def _gpu(index: int) -> Gpu:
     handle = pynvml.nvmlDeviceGetHandleByIndex(index)
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    name = pynvml.nvmlDeviceGetName(handle)
     return Gpu(
         index,
-        name if isinstance(name, str) else name.decode("utf-8", "replace"),
+        pynvml.nvmlDeviceGetUUID(handle),
+        pynvml.nvmlDeviceGetName(handle),
         memory.total / 1e6,
         memory.used / 1e6,
         _or_none(lambda: int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)),

@@ -147,7 +147,7 @@ class TrainingLane(Lane):
             )
 
     def ready(self, at_work: Sequence[Row]) -> list[Row]:
-        """Each with the ``device`` that it is to train on. What waits for memory is not overtaken by what needs less."""
+        """Each with the ``device`` that it is to train on and the ``environment`` that its process needs for that. What waits for memory is not overtaken by what needs less."""
         waiting = self.order(at_work)
         if not waiting or self.state == "paused":
             return []
@@ -162,7 +162,7 @@ class TrainingLane(Lane):
                 if why and row["message"] != why:
                     self.store.note_run(row["id"], message=why)
                 continue
-            chosen.append({**row, "device": device.id})
+            chosen.append({**row, "device": device.id, "environment": self.devices.environment(device)})
             busy.append(chosen[-1])
         return chosen
 
@@ -204,7 +204,7 @@ class TrainingLane(Lane):
     def prepare(self, row: Row) -> None:
         super().prepare(row)
         folder = RunFolder(self.folder(row))
-        write_json(folder.path / "environment.json", self.devices.environment(row["device"]))
+        write_json(folder.path / "environment.json", row["environment"])
         write_run_config(folder, read_json(folder.run), row["config"])
 
     def again(self, row: Row, message: str, *, counts: bool) -> None:

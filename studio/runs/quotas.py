@@ -35,7 +35,7 @@ class Quotas:
         if self.disk_gb and (used := self.disk_mb(owner) / 1000) >= self.disk_gb:
             raise HostError(
                 f"Your things take {used:,.1f} GB; an account may have {self.disk_gb:g} GB.",
-                hint="Delete runs and datasets that you do not need any more, or ask an admin.",
+                hint="Delete runs and datasets that you do not need any more and empty the trash, or ask an admin.",
             )
 
     def check_run(self, owner: str, *, queued: bool = True) -> None:

@@ -20,6 +20,8 @@ class Device:
     memory_mb: float
     """All that it has."""
     free_mb: float
+    visible: str = ""
+    """What CUDA_VISIBLE_DEVICES is to be for a process that trains there."""
 
     @property
     def kind(self) -> str:
@@ -34,7 +36,7 @@ def kind_of(device: str | None) -> str:
 class Devices:
     """The places of this machine."""
 
-    def __init__(self, slots: int, cpu_slots: int, look: Callable[[], gpus.Gpus] = gpus.look):
+    def __init__(self, slots: int, cpu_slots: int, look: Callable[[], gpus.Gpus] = gpus.ours):
         """``slots``: runs at a time on each GPU, or on a machine without one altogether; ``cpu_slots``: runs that may train
         on the processors beside those on GPUs."""
         self._look = look
@@ -55,18 +57,17 @@ class Devices:
         """GPUs first. None of them are there while the driver does not answer: then what needs one waits."""
         memory = psutil.virtual_memory()
         found = self._look().found if self.has_gpus else ()
-        cards = [Device(f"{GPU}:{gpu.index}", self._slots, gpu.memory_mb, gpu.free_mb) for gpu in found]
+        cards = [Device(f"{GPU}:{gpu.index}", self._slots, gpu.memory_mb, gpu.free_mb, gpu.uuid) for gpu in found]
         return [*cards, Device(CPU, self.places[CPU], memory.total / 1e6, memory.available / 1e6)]
 
     def kind(self, row: Row) -> str:
         """Which kind a run trains on: one that gains nothing from a GPU leaves it to the others."""
         return GPU if self.has_gpus and row["wants"] == GPU else CPU
 
-    def environment(self, device: str) -> dict[str, str]:
+    def environment(self, device: Device) -> dict[str, str]:
         """What a process must be told to train there and nowhere else."""
-        if not self.has_gpus:  # other makers' cards are not ours to hand out
-            return {}
-        return {"CUDA_VISIBLE_DEVICES": "" if device == CPU else device.removeprefix(f"{GPU}:")}
+        # Other makers' cards are not ours to hand out.
+        return {"CUDA_VISIBLE_DEVICES": device.visible} if self.has_gpus else {}
 
 
 def place(row: Row, devices: Sequence[Device], busy: Sequence[Row]) -> tuple[Device | None, str]:

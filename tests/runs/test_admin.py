@@ -10,7 +10,7 @@ from studio.errors import AccessError
 from studio.runs import gpus
 from studio.runs.accounts import Accounts
 from studio.runs.admin import Admin
-from studio.runs.store import RUNS, Store
+from studio.runs.store import Store
 from tests.runs.scene import StandIn, config, make_dataset, start_run, wait_until_over
 
 PASSWORD = "a long enough one"
@@ -140,10 +140,3 @@ def test_a_driver_that_fails_is_told_in_words(monkeypatch, tmp_path):
     found = gpus.look()
     assert not found.found
     assert found.problem.startswith("The GPUs do not answer: ")
-
-
-def test_the_panel_s_figures_of_runs_do_not_come_from_deleted_ones(lab, tmp_path):
-    dataset = make_dataset(lab, tmp_path)
-    run = wait_until_over(lab, lab.runs.create("ada", dataset.id, config(), "gone"))
-    lab.runs.delete("ada", run.id)
-    assert lab._store.ids_of(RUNS, "ada") == []

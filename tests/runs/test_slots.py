@@ -7,6 +7,7 @@ import pytest
 
 from studio.errors import HostError, RunError
 from studio.files import read_json
+from studio.runs import gpus
 from studio.runs.gpus import Gpu, Gpus
 from studio.runs.queue import turns
 from studio.runs.slots import CPU, Device, Devices, expected_starts, place
@@ -14,7 +15,9 @@ from tests.runs.scene import StandIn, config, make_dataset, start_run, wait_for,
 
 
 def cards(*free_mb: float) -> Gpus:
-    return Gpus(tuple(Gpu(i, f"Card {i}", 80_000, 80_000 - free, 0, 30) for i, free in enumerate(free_mb)))
+    return Gpus(
+        tuple(Gpu(i, f"GPU-{i}{i}", f"Card {i}", 80_000, 80_000 - free, 0, 30) for i, free in enumerate(free_mb))
+    )
 
 
 def row(id: str, **fields) -> dict:
@@ -25,7 +28,7 @@ def test_without_a_gpu_all_slots_are_on_the_processors():
     devices = Devices(2, 1, lambda: Gpus((), "none"))
     assert [(d.id, d.slots) for d in devices.now()] == [(CPU, 2)]
     assert devices.kind(row("a")) == CPU
-    assert devices.environment(CPU) == {}
+    assert devices.environment(devices.now()[0]) == {}
 
 
 def test_each_gpu_has_its_slots_and_the_processors_one_for_what_gains_nothing_from_a_gpu():
@@ -33,8 +36,19 @@ def test_each_gpu_has_its_slots_and_the_processors_one_for_what_gains_nothing_fr
     assert [(d.id, d.slots) for d in devices.now()] == [("gpu:0", 1), ("gpu:1", 1), (CPU, 1)]
     assert devices.kind(row("a")) == "gpu"
     assert devices.kind(row("a", wants="cpu")) == CPU
-    assert devices.environment("gpu:1") == {"CUDA_VISIBLE_DEVICES": "1"}
-    assert devices.environment(CPU) == {"CUDA_VISIBLE_DEVICES": ""}
+    told = [devices.environment(device)["CUDA_VISIBLE_DEVICES"] for device in devices.now()]
+    assert told == ["GPU-00", "GPU-11", ""]
+
+
+@pytest.mark.parametrize(
+    ("named", "indices"), [(None, [0, 1]), ("1", [1]), ("GPU-00", [0]), ("", []), ("GPU-1,0", [0, 1])]
+)
+def test_only_those_gpus_are_used_that_the_server_may_see(monkeypatch, named, indices):
+    monkeypatch.setattr(gpus, "look", lambda: cards(1.0, 2.0))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if named is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert [gpu.index for gpu in gpus.ours().found] == indices
 
 
 def test_a_run_goes_to_the_gpu_with_the_fewest_runs_and_the_most_memory():
@@ -74,7 +88,6 @@ def test_what_an_owner_has_put_first_goes_before_the_owner_s_others_and_before_n
 
 def test_a_run_is_told_its_gpu_and_waits_while_both_are_taken(make_studio, tmp_path, monkeypatch):
     """The cards are made up; processes, queue and what the processes are told are real."""
-    monkeypatch.setattr("studio.runs.gpus.look", lambda: cards(80_000, 60_000))
     monkeypatch.setattr(Devices.__init__, "__defaults__", (lambda: cards(80_000, 60_000),))
     studio = make_studio(StandIn())
     dataset = make_dataset(studio, tmp_path)
@@ -86,7 +99,7 @@ def test_a_run_is_told_its_gpu_and_waits_while_both_are_taken(make_studio, tmp_p
     assert [at(run).device for run in runs] == ["gpu:0", "gpu:1", None]
     assert at(light).device == CPU, "a static model leaves the GPUs to others"
     told = {run.id: _visible(at(run).folder) for run in (*runs[:2], light)}
-    assert list(told.values()) == ["0", "1", ""]
+    assert list(told.values()) == ["GPU-00", "GPU-11", ""]
     assert (at(runs[2]).state, at(runs[2]).position) == ("queued", 1)
     for run in (*runs, light):
         studio.runs.stop("ada", run.id, keep=False)
@@ -172,6 +185,7 @@ def test_a_full_account_brings_and_starts_nothing_more_and_can_make_room(make_st
             attempt()
     make_dataset(studio, tmp_path, owner="bob")
     studio.datasets.delete("ada", dataset.id)
+    studio.trash.empty("ada")
     studio.runs._quotas._used.forget(lambda key: True)
     make_dataset(studio, tmp_path)
 

@@ -17,8 +17,8 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
   const stop = button("Stop", "plain", () => act("POST", "/stop", { keep: false }));
   const keep = button("Stop and keep", "plain", () => act("POST", "/stop", { keep: true }));
   keep.title = "Stop now, then save and judge the model as it is";
-  const first = button("Move to the front", "plain", () => act("POST", "/first"));
-  first.title = "It starts before your other waiting runs; those of others are not touched";
+  const hurry = button("Move to the front", "plain", () => act("POST", "/first"));
+  hurry.title = "It starts before your other waiting runs; those of others are not touched";
   const resume = button("Resume", "plain", () => act("POST", "/resume"));
   const remove = button("Delete", "plain", askDelete);
   const search = button("Try it in search", "primary", tryInSearch);
@@ -27,7 +27,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     title: "The same training as a Python script that needs only sentence-transformers, with its rows" }, "Python script with its rows (zip)");
   stop.id = "run-stop"; keep.id = "run-stop-keep"; resume.id = "run-resume"; remove.id = "run-delete";
   search.id = "run-search"; download.id = "run-download";
-  const actions = h("div", { class: "run-actions" }, first, keep, stop, resume, remove);
+  const actions = h("div", { class: "run-actions" }, hurry, keep, stop, resume, remove);
   const sure = h("dialog", { class: "sure" });
   const status = h("p", { class: "run-status", id: "run-status" });
   const spoken = h("p", { class: "sr", "aria-live": "polite" });
@@ -106,7 +106,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     stop.hidden = over || !run.mine;
     stop.disabled = run.state === "stopping";
     keep.hidden = !run.mine || !(run.state === "running" && run.phase === "training" && run.step > 0);
-    first.hidden = !(run.mine && run.state === "queued" && run.position > 1);
+    hurry.hidden = !(run.mine && run.state === "queued" && run.position > 1);
     resume.hidden = !run.resumable;
     remove.hidden = !over || !run.mine;
     logBox.hidden = !run.mine;
@@ -119,7 +119,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
   /** A waiting run's place may have changed; `row` is as the list of runs has it. */
   function placed(row) {
     Object.assign(run, { position: row.position, starts_in_s: row.starts_in_s, message: row.message });
-    first.hidden = !(run.mine && run.position > 1);
+    hurry.hidden = !(run.mine && run.position > 1);
   }
 
   function wake() {
