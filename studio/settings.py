@@ -46,7 +46,19 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(1024, ge=1, description="Largest file that can be uploaded, in megabytes.")
     max_corpus_rows: int = Field(100_000, ge=1, description="Most rows that a search corpus may have.")
     max_hub_rows: int = Field(1_000_000, ge=1, description="Most rows that are taken from a dataset of the hub.")
-    training_slots: int = Field(1, ge=1, description="Runs that may train at the same time.")
+    training_slots: int = Field(
+        1, ge=1, description="Runs that may train at the same time: on each GPU, or altogether where there is none."
+    )
+    cpu_slots: int = Field(
+        1, ge=0, description="On a machine with GPUs: runs that may train on the processors at the same time."
+    )
+    quota_disk_gb: float = Field(
+        0.0, ge=0, description="Room that the things of one account may take; 0: as much as there is."
+    )
+    quota_queued_runs: int = Field(0, ge=0, description="Runs of one account that may wait; 0: any number.")
+    quota_gpu_hours: float = Field(
+        0.0, ge=0, description="Hours that the runs of one account may use GPUs within 30 days; 0: any number."
+    )
     max_attempts: int = Field(3, ge=1, description="How often a run is started when its process dies unexpectedly.")
     stop_grace_s: float = Field(10.0, gt=0, description="Seconds between asking a process to end and killing it.")
     trash_days: float = Field(
@@ -61,6 +73,13 @@ class Settings(BaseSettings):
         SecretStr(""), description="What Prometheus has to show to read /metrics; empty: only this machine may."
     )
     log_format: Literal["text", "json"] = Field("text", description="How the server's log is written: lines or JSON.")
+
+    warm_idle_s: float = Field(
+        600.0, gt=0, description="Seconds after which a model that nobody searches with leaves memory, the GPU's too."
+    )
+
+    demo_per_minute: int = Field(60, ge=1, description="Searches a minute through one demo link.")
+    api_per_minute: int = Field(120, ge=1, description="Requests a minute that one account may send to /v1/embeddings.")
 
     llm_url: str = Field(
         "",

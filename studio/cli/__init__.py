@@ -5,10 +5,24 @@ person can mend, 1 for a bug, 130 after Ctrl-C. What was asked for goes to stand
 standard error. torch is imported while a command works that needs it, and not before.
 """
 
-from studio.cli import account, backup, check, compare, documents, evidence, making, script, search, serve, train
+from studio.cli import (
+    account,
+    backup,
+    check,
+    compare,
+    documents,
+    evidence,
+    key,
+    making,
+    queue,
+    script,
+    search,
+    serve,
+    train,
+)
 from studio.cli.base import app, main
 
-COMMANDS = (serve, check, documents, train, making, script, search, backup, account, evidence, compare)
+COMMANDS = (serve, check, documents, train, making, script, search, backup, account, key, queue, evidence, compare)
 """Modules that have commands."""
 
 __all__ = ["COMMANDS", "app", "main"]

@@ -26,7 +26,7 @@ FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the pass
 
 
 @contextmanager
-def _opened(workspace: Path | None) -> Iterator[tuple["Accounts", "Store"]]:
+def opened(workspace: Path | None) -> Iterator[tuple["Accounts", "Store"]]:
     from studio.runs.accounts import Accounts
     from studio.runs.store import Store
     from studio.runs.workspace import Workspace
@@ -55,6 +55,9 @@ def _password(from_input: bool) -> str:
 def add(
     name: Name,
     admin: Annotated[bool, typer.Option("--admin", help="May look after the other accounts.")] = False,
+    viewer: Annotated[
+        bool, typer.Option("--viewer", help="Sees what others share and searches; starts nothing.")
+    ] = False,
     takes_over: Annotated[
         bool, typer.Option("--takes-over", help="Gets everything that was made before there were accounts.")
     ] = False,
@@ -62,8 +65,10 @@ def add(
     workspace: Place = None,
 ) -> None:
     """Make an account."""
-    with _opened(workspace) as (accounts, store):
-        record = accounts.add(name, _password(from_input), "admin" if admin else "member")
+    if admin and viewer:
+        raise AccessError("--admin and --viewer are opposites.", hint="Give one of them.")
+    with opened(workspace) as (accounts, store):
+        record = accounts.add(name, _password(from_input), "admin" if admin else "viewer" if viewer else "member")
         print(f"{record.name} can sign in now ({record.role}).")
         if takes_over:
             from studio.runs.accounts import LOCAL
@@ -74,7 +79,7 @@ def add(
 @group.command("list")
 def list_all(workspace: Place = None) -> None:
     """List all accounts."""
-    with _opened(workspace) as (accounts, _):
+    with opened(workspace) as (accounts, _):
         for record in accounts.list():
             state = "disabled" if record.disabled else record.role
             print(f"{record.name:<30} {state:<9} since {record.created:%Y-%m-%d}")
@@ -83,16 +88,26 @@ def list_all(workspace: Place = None) -> None:
 @group.command()
 def reset(name: Name, from_input: FromInput = False, workspace: Place = None) -> None:
     """Give an account a new password. Its sessions end."""
-    with _opened(workspace) as (accounts, _):
+    with opened(workspace) as (accounts, _):
         accounts.get(name)
         accounts.reset(name, _password(from_input))
         print(f"{name} has a new password.")
 
 
 @group.command()
+def role(
+    name: Name, role: Annotated[str, typer.Argument(help="admin, member or viewer.")], workspace: Place = None
+) -> None:
+    """Change what an account may do. Its sessions end."""
+    with opened(workspace) as (accounts, _):
+        accounts.set_role(name, role)
+        print(f"{name} is {'an' if role == 'admin' else 'a'} {role} now.")
+
+
+@group.command()
 def disable(name: Name, workspace: Place = None) -> None:
     """Keep somebody out. What they own stays, and their runs go on."""
-    with _opened(workspace) as (accounts, _):
+    with opened(workspace) as (accounts, _):
         accounts.disable(name)
         print(f"{name} cannot sign in any more.")
 
@@ -100,6 +115,6 @@ def disable(name: Name, workspace: Place = None) -> None:
 @group.command()
 def enable(name: Name, workspace: Place = None) -> None:
     """Let somebody in again."""
-    with _opened(workspace) as (accounts, _):
+    with opened(workspace) as (accounts, _):
         accounts.enable(name)
         print(f"{name} can sign in again.")

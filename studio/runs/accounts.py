@@ -19,7 +19,8 @@ from studio.errors import AccessError, NotFound
 from studio.runs.records import when
 from studio.runs.store import Row, Store
 
-ROLES = ("admin", "member")
+ROLES = ("admin", "member", "viewer")
+"""admin: looks after accounts, queue and disk; member: has things of their own; viewer: sees what is shared and searches."""
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 LOCAL = "local"
 """The one owner of a server that nobody signs in to."""
@@ -76,8 +77,7 @@ class Accounts:
                 f"'{name}' cannot be the name of an account.",
                 hint="Names have up to 64 small letters, digits and . _ - @, and begin with a letter or digit.",
             )
-        if role not in ROLES:
-            raise AccessError(f"There is no role '{role}'.", hint=f"Roles are: {', '.join(ROLES)}.")
+        _check_role(role)
         values = {"name": name, "role": role, "password": self._hash(password), "epoch": 0, "disabled": False}
         if not self._store.add_account(**values, created=time.time()):
             raise AccessError(f"There is an account '{name}' already.", hint="Choose another name.")
@@ -93,12 +93,26 @@ class Accounts:
         Raises:
             AccessError: nobody would be left to look after the others.
         """
-        if self.get(name).is_admin and not any(a.is_admin and not a.disabled and a.name != name for a in self.list()):
-            raise AccessError(f"'{name}' is the only admin.", hint="Make another account an admin first.")
+        self._check_another_admin(name)
         self._change(name, disabled=True)
 
     def enable(self, name: str) -> None:
         self._change(name, disabled=False)
+
+    def may_start(self, name: str) -> bool:
+        """Whether somebody may start work and have things; see :func:`may_start`."""
+        return may_start(self._store, name)
+
+    def set_role(self, name: str, role: str) -> None:
+        """Raises AccessError: no such role, or nobody would be left to look after the others."""
+        _check_role(role)
+        if role != "admin":
+            self._check_another_admin(name)
+        self._change(name, role=role)
+
+    def _check_another_admin(self, name: str) -> None:
+        if self.get(name).is_admin and not any(a.is_admin and not a.disabled and a.name != name for a in self.list()):
+            raise AccessError(f"'{name}' is the only admin.", hint="Make another account an admin first.")
 
     def sign_in(self, name: str, password: str, address: str) -> str:
         """A session for the browser at ``address``.
@@ -176,6 +190,31 @@ class Accounts:
         except FileExistsError:
             pass
         return self._secret.read_text()
+
+
+def may_start(store: Store, owner: str) -> bool:
+    """Whether somebody may start work and have things; a server that nobody signs in to lets everybody."""
+    row = store.account(owner)
+    return row is None or row["role"] != "viewer"
+
+
+def check_may_start(store: Store, owner: str) -> None:
+    """Raises AccessError for a viewer. Everything that makes something or begins work asks first."""
+    if not may_start(store, owner):
+        raise AccessError(
+            "You may look and search here, but not start anything.", hint="An admin can make you a member."
+        )
+
+
+def is_in(store: Store, owner: str) -> bool:
+    """Whether somebody is let in at all; nobody is kept out of a server without accounts."""
+    row = store.account(owner)
+    return row is None or not row["disabled"]
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise AccessError(f"There is no role '{role}'.", hint=f"Roles are: {', '.join(ROLES)}.")
 
 
 def _private(path: str, flags: int) -> int:

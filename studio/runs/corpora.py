@@ -16,6 +16,7 @@ from studio.data.rows import text_columns
 from studio.data.table import Dialect
 from studio.errors import DataError, HostError, SearchError
 from studio.recent import Recent
+from studio.runs.accounts import check_may_start, may_start
 from studio.runs.datasets import Datasets
 from studio.runs.indexes import Indexes, base_key, tuned_key
 from studio.runs.names import display_name
@@ -23,6 +24,7 @@ from studio.runs.records import CorpusRecord, IndexRecord, RunRecord, when
 from studio.runs.store import CORPORA, Row, Store, new_id
 from studio.runs.training_runs import Runs
 from studio.runs.workspace import Workspace, remove
+from studio.search.warm import WarmModels
 
 if TYPE_CHECKING:
     from studio.search.result import Comparison
@@ -59,15 +61,16 @@ class Corpora:
         self._max_rows = max_rows
         self._texts: Recent[str, pa.ChunkedArray] = Recent(KEPT_CORPORA)
         self._opened: Recent[tuple[str, str, int], Any] = Recent(2 * KEPT_CORPORA)
-        self._warm: Recent[str, Any] = Recent(1)
-        self._warm_models = warm_models
+        self._warm = WarmModels(warm_models)
 
     def create_from_dataset(self, owner: str, dataset_id: str, roles: Sequence[str] | None = None) -> CorpusRecord:
         """The distinct texts of a dataset's roles; without ``roles``, those that people would search.
 
         That is the documents of a retrieval set, or the positives and negatives; for scored and labelled pairs both sides, which are alike.
         """
-        dataset = self._datasets.get(owner, dataset_id)
+        check_may_start(self._store, owner)
+        self._workspace.check_quota(owner)
+        dataset = self._datasets.see(owner, dataset_id)
         documents = load_corpus(dataset.folder) if roles is None else None
         if documents is not None:
             found = pa.table({"text": documents, "row": pa.array(range(1, len(documents) + 1), pa.int64())})
@@ -86,6 +89,8 @@ class Corpora:
         self, owner: str, upload_id: str, column: str, name: str, dialect: Dialect | None = None
     ) -> CorpusRecord:
         """The distinct texts of one column of an uploaded table. Raises DataError, SearchError."""
+        check_may_start(self._store, owner)
+        self._workspace.check_quota(owner)
         table = self._datasets.table(owner, upload_id, dialect)
         if column not in table.columns:
             raise DataError(f"{table.name} has no column '{column}'.", hint=f"It has {', '.join(table.columns)}.")
@@ -103,10 +108,18 @@ class Corpora:
     def get(self, owner: str, corpus_id: str) -> CorpusRecord:
         return self._record(self._store.get(CORPORA, owner, corpus_id))
 
+    def see(self, viewer: str, corpus_id: str) -> CorpusRecord:
+        """One of the viewer's own, or one that is shared with the lab."""
+        return self._record(self._store.see(CORPORA, viewer, corpus_id))
+
+    def shared(self, viewer: str) -> Sequence[CorpusRecord]:
+        """What others share with the lab, newest first."""
+        return [self._record(row) for row in self._store.shared_with(CORPORA, viewer)]
+
     def delete(self, owner: str, corpus_id: str) -> None:
         """Remove a corpus and its indexes; what is being built is ended."""
         self.get(owner, corpus_id)
-        self._indexes.drop(owner, corpus_id=corpus_id)
+        self._indexes.drop(corpus_id=corpus_id)
         if self._store.remove(CORPORA, owner, corpus_id):
             self._workspace.discard(self._workspace.corpora / corpus_id)
             self._workspace.discard(self._workspace.indexes / corpus_id)
@@ -118,16 +131,21 @@ class Corpora:
     ) -> tuple[IndexRecord, IndexRecord]:
         """How far the indexes of a run's base and tuned model are; queued when they are not there.
 
+        Corpus and run are the owner's own or shared with the lab; a viewer's call queues nothing.
+
         Args:
             retry: Try again those that failed.
 
         Raises:
             RunError: the run has no model.
+            SearchError: a viewer asks for what nobody has begun.
         """
-        corpus = self.get(owner, corpus_id)
+        corpus = self.see(owner, corpus_id)
+        models = self._models(self._runs.see(owner, run_id))
+        start = may_start(self._store, owner)
         base, tuned = (
-            self._indexes.ensure(owner, corpus.id, model.key, model.name, rows=corpus.rows, retry=retry)
-            for model in self._models(self._runs.get(owner, run_id))
+            self._indexes.ensure(owner, corpus.id, m.key, m.name, rows=corpus.rows, retry=retry, start=start)
+            for m in models
         )
         return base, tuned
 
@@ -139,17 +157,22 @@ class Corpora:
         """
         from studio.search.compare import check_query, compare
 
-        corpus = self.get(owner, corpus_id)
+        corpus = self.see(owner, corpus_id)
         query = check_query(query, top_k)
-        models = self._models(self._runs.get(owner, run_id))
+        models = self._models(self._runs.see(owner, run_id))
         records = self.ensure_index(owner, corpus_id, run_id)
         _check_ready(records)
         texts = self._texts.get(
             corpus.id, lambda: pq.read_table(corpus.folder / "texts.parquet", columns=["text"])["text"]
         )
         indexes = [self._open(record) for record in records]
-        loaded = [self._warm_model(model.name) for model in models]
+        loaded = [self._warm.get(model.name) for model in models]
         return compare(query, texts, *indexes, *loaded, top_k)
+
+    def encoder(self, owner: str, run_id: str) -> Any:
+        """The tuned model (a SentenceTransformer) of a run that is the owner's own or shared with the lab, loaded. Raises RunError: it has none."""
+        run = self._runs.see(owner, run_id)
+        return self._warm.get(str(self._runs.model_folder(run.owner, run.id)))
 
     def _models(self, run: RunRecord) -> tuple[Model, Model]:
         folder = self._runs.model_folder(run.owner, run.id)
@@ -164,10 +187,9 @@ class Corpora:
         made = (record.folder / "meta.json").stat().st_mtime_ns
         return self._opened.get((record.corpus_id, record.model_key, made), lambda: open_index(record.folder))
 
-    def _warm_model(self, name: str) -> Any:
-        from studio.search.warm import WarmModels
-
-        return self._warm.get("models", lambda: WarmModels(self._warm_models)).get(name)
+    def let_idle_models_go(self, idle_s: float) -> None:
+        """Models that nobody has searched with for so long leave memory; the next search loads them again."""
+        self._warm.drop_idle(idle_s)
 
     def _create(self, owner: str, found: pa.Table, name: str, note: str, dataset_id: str | None) -> CorpusRecord:
         """``found``: text, row. Too many texts of a dataset are cut off, and that is said; those of a table are refused."""

@@ -13,6 +13,7 @@ from studio.data.dataset import DatasetInfo, load_info, load_numbered, load_samp
 from studio.data.table import Dialect, Roles, Table
 from studio.errors import DataError, HostError, NotFound
 from studio.recent import Recent
+from studio.runs.accounts import check_may_start
 from studio.runs.names import display_name, safe_file_name
 from studio.runs.records import DatasetRecord, UploadRecord, when
 from studio.runs.samples import SAMPLE
@@ -59,6 +60,8 @@ class Datasets:
             DataError: too large, or not a file.
             HostError: the disk is too full.
         """
+        check_may_start(self._store, owner)
+        self._workspace.check_quota(owner)
         path = path.resolve()
         ours = path.is_relative_to(self._workspace.tmp.resolve())
         if not self._workspace.may_come_in(path):
@@ -182,18 +185,26 @@ class Datasets:
     def get(self, owner: str, dataset_id: str) -> DatasetRecord:
         return self._record(self._store.get(DATASETS, owner, dataset_id))
 
+    def see(self, viewer: str, dataset_id: str) -> DatasetRecord:
+        """One of the viewer's own, or one that is shared with the lab: to be looked at, searched and trained on."""
+        return self._record(self._store.see(DATASETS, viewer, dataset_id))
+
+    def shared(self, viewer: str) -> Sequence[DatasetRecord]:
+        """What others share with the lab, newest first."""
+        return [self._record(row) for row in self._store.shared_with(DATASETS, viewer)]
+
     def rows(self, owner: str, dataset_id: str, offset: int, limit: int) -> pa.Table:
         """At most ``limit`` (and MAX_ROWS_AT_ONCE) rows from ``offset`` on, as training will see them."""
-        record = self.get(owner, dataset_id)
+        record = self.see(owner, dataset_id)
         return load_slice(record.folder, max(0, offset), max(0, min(limit, MAX_ROWS_AT_ONCE)))
 
     def sample(self, owner: str, dataset_id: str, limit: int) -> pa.Table:
         """At most ``limit`` rows from all over the dataset."""
-        return load_sample(self.get(owner, dataset_id).folder, limit)
+        return load_sample(self.see(owner, dataset_id).folder, limit)
 
     def examples(self, owner: str, dataset_id: str, numbers: Sequence[int]) -> pa.Table:
         """The rows with these numbers of the file, as training will see them; those that were left out are not there."""
-        return load_numbered(self.get(owner, dataset_id).folder, numbers)
+        return load_numbered(self.see(owner, dataset_id).folder, numbers)
 
     def fix(self, owner: str, dataset_id: str, ids: Sequence[str]) -> DatasetRecord:
         """A new dataset in which what its findings say is mended (see data/fix.py); this one stays.
@@ -232,6 +243,8 @@ class Datasets:
 
     def add(self, owner: str, name: str, size_mb: float, write: Callable[[Path], object]) -> DatasetRecord:
         """A dataset that ``write`` makes in a folder (see data/dataset.py); nothing is left when it fails."""
+        check_may_start(self._store, owner)
+        self._workspace.check_quota(owner)
         id = new_id()
         aside = self._workspace.tmp / id
         self._workspace.check_room(size_mb, "this dataset")

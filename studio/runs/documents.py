@@ -13,6 +13,7 @@ from studio.errors import DataError, HostError
 from studio.files import read_json, write_json
 from studio.making.documents import files_in, load_library
 from studio.recent import Recent
+from studio.runs.accounts import check_may_start
 from studio.runs.datasets import Datasets
 from studio.runs.makings import Makings
 from studio.runs.names import display_name
@@ -61,6 +62,8 @@ class Documents:
             DataError: none, too many or too large.
             HostError: the disk is too full.
         """
+        check_may_start(self._store, owner)
+        self._workspace.check_quota(owner)
         if not files:
             raise DataError("There are no documents.", hint="Choose at least one file.")
         if len(files) > MAX_FILES:

@@ -18,8 +18,8 @@ class Exports:
         """A zip of the tuned model, named after the run; made once, whole or not there. Raises RunError: no model."""
         from studio.export.archive import zip_model
 
-        model = self._runs.model_folder(owner, run_id)
-        record = self._runs.get(owner, run_id)
+        record = self._runs.see(owner, run_id)
+        model = self._runs.model_folder(record.owner, run_id)
         out = record.folder / "export" / f"{safe_file_name(record.name, record.id).replace('.', '_')}.zip"
 
         with self._one_at_a_time:

@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+from studio.errors import SearchError
 from studio.files import read_json, write_json
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.records import IndexRecord
@@ -40,14 +41,23 @@ class Indexes:
     def folder(self, corpus_id: str, model_key: str) -> Path:
         return self._workspace.indexes / corpus_id / model_key
 
-    def ensure(self, owner: str, corpus_id: str, key: str, model: str, *, rows: int, retry: bool) -> IndexRecord:
+    def ensure(
+        self, owner: str, corpus_id: str, key: str, model: str, *, rows: int, retry: bool, start: bool = True
+    ) -> IndexRecord:
         """Queue the index unless it is there, under way, or (without ``retry``) failed before.
 
         Args:
             model: What the indexer loads: id of the catalogue, folder or hub name.
             rows: Texts of the corpus.
+            start: Without it nothing is queued, and what nobody has begun raises SearchError.
         """
         row = self._store.index(corpus_id, key)
+        if row is None and not start:
+            raise SearchError(
+                "These texts have not been read by this model yet.",
+                hint="Somebody who may start work here has to search them with it once.",
+            )
+        retry = retry and start
         if row is None or (retry and row["state"] == "failed"):
             texts = self._workspace.corpora / corpus_id / "texts.parquet"
             write_json(self.folder(corpus_id, key) / "task.json", {"texts": str(texts), "model": model})
@@ -63,10 +73,10 @@ class Indexes:
         done = rows if row["state"] == "ready" else progress.get("done", 0)
         return IndexRecord(corpus_id, key, row["state"], done, rows, row["message"], self.folder(corpus_id, key))
 
-    def drop(self, owner: str, **key: str) -> None:
-        """End and remove the indexes of a corpus (``corpus_id=``) or of a model (``model_key=``)."""
+    def drop(self, **key: str) -> None:
+        """End and remove the indexes of a corpus (``corpus_id=``) or of a model (``model_key=``), whoever asked for them."""
         with self._supervisor.lock:
-            for row in self._store.remove_indexes(owner, **key):
+            for row in self._store.remove_indexes(**key):
                 folder = self.folder(row["corpus_id"], row["model_key"])
                 self._executor.signal(folder, signal.SIGKILL)
                 self._workspace.discard(folder)

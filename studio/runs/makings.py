@@ -9,6 +9,7 @@ from typing import Any
 from studio.errors import HostError, NotFound, RunError
 from studio.files import read_json, write_json
 from studio.making.kinds import KINDS
+from studio.runs.accounts import check_may_start
 from studio.runs.datasets import Datasets
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.names import display_name
@@ -59,6 +60,8 @@ class Makings:
             HostError: the folder could not be made.
             NotFound: no such dataset, or no such kind.
         """
+        check_may_start(self._store, owner)
+        self._workspace.check_quota(owner)
         if kind not in KINDS:
             raise NotFound(f"Nothing of the kind '{kind}' can be made.")
         needed = dict(files or {})

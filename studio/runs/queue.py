@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from studio.catalog.designs import DISTIL
+from studio.errors import RunError
 from studio.files import read_json, write_json
+from studio.runs.slots import Devices, expected_starts, kind_of, place
 from studio.runs.store import INDEXES, MAKINGS, RUNS, Row, Store
 from studio.runs.workspace import Workspace
 from studio.training.config import MODEL_FIELDS, TrainConfig
@@ -15,15 +17,20 @@ from studio.training.feed import Feeds
 from studio.training.folder import EventWriter, RunFolder
 from studio.training.memory import after_a_kill
 
+QUEUE_STATES = ("open", "paused", "draining")
+"""paused: nothing more starts, what runs goes on; draining: nothing new is taken, what waits and runs is finished."""
+SWITCH = "queue"
+
 
 def turns(waiting: Sequence[Row], busy: Sequence[Row], last_served: Mapping[str, float]) -> list[Row]:
     """The waiting in the order they will be started.
 
     Owners take turns: first who has the fewest going on, then who was served longest ago, then who came first.
-    Nobody waits behind one person's thirty runs. Of one owner's, first come is first served.
+    Nobody waits behind one person's thirty runs. Of one owner's, first come is first served, but for those that the owner
+    has put first.
     """
     lines: dict[str, list[Row]] = {}
-    for row in sorted(waiting, key=lambda row: row["queued"]):
+    for row in sorted(waiting, key=lambda row: (-row.get("priority", 0), row["queued"])):
         lines.setdefault(row["owner"], []).append(row)
     going_on = Counter(row["owner"] for row in busy)
     served = dict(last_served)
@@ -72,6 +79,11 @@ class Lane:
         at_work = self.at_work() if at_work is None else at_work
         return turns(waiting, at_work, self.store.last_served(self.table))
 
+    def ready(self, at_work: Sequence[Row]) -> list[Row]:
+        """Those that start now, beside what is at work."""
+        free = max(0, self.slots - len(at_work))
+        return self.order(at_work)[:free] if free else []
+
     def claim(self, row: Row) -> bool:
         """False: it was cancelled or deleted meanwhile."""
         fields = {"attempt": row["attempt"] + 1, "started": time.time(), "message": ""}
@@ -104,16 +116,99 @@ class Lane:
 
 
 class TrainingLane(Lane):
-    def __init__(self, store: Store, workspace: Workspace, slots: int, feeds: Feeds):
-        super().__init__(store, workspace, slots)
+    """Runs, each on one of the machine's devices; an admin may pause it or let it run empty."""
+
+    def __init__(self, store: Store, workspace: Workspace, devices: Devices, feeds: Feeds):
+        super().__init__(store, workspace, sum(devices.places.values()))
+        self.devices = devices
         self.feeds = feeds
+
+    @property
+    def state(self) -> str:
+        """One of QUEUE_STATES."""
+        switch = self.switched()
+        return "open" if switch is None else switch["value"]
+
+    def switched(self) -> Row | None:
+        """The queue's switch: value, who, since; None: nobody has touched it."""
+        return self.store.switch(SWITCH)
+
+    def set_state(self, state: str, who: str) -> None:
+        assert state in QUEUE_STATES
+        self.store.set_switch(SWITCH, state, who)
+
+    def check_takes(self) -> None:
+        """Raises RunError: nothing new is taken."""
+        switch = self.switched()
+        if switch is not None and switch["value"] == "draining":
+            raise RunError(
+                f"The queue takes nothing new: {switch['who']} lets it run empty.",
+                hint="What waits and runs will be finished. Try again later, or ask.",
+            )
+
+    def ready(self, at_work: Sequence[Row]) -> list[Row]:
+        """Each with the ``device`` that it is to train on and the ``environment`` that its process needs for that. What waits for memory is not overtaken by what needs less."""
+        waiting = self.order(at_work)
+        if not waiting or self.state == "paused":
+            return []
+        devices, busy, full, chosen = self.devices.now(), list(at_work), set(), []
+        for row in waiting:
+            kind = self.devices.kind(row)
+            if kind in full:
+                continue
+            device, why = place(row, [d for d in devices if d.kind == kind], busy)
+            if device is None:
+                full.add(kind)
+                if why and row["message"] != why:
+                    self.store.note_run(row["id"], message=why)
+                continue
+            chosen.append({**row, "device": device.id, "environment": self.devices.environment(device)})
+            busy.append(chosen[-1])
+        return chosen
+
+    def waiting(self) -> dict[str, tuple[int, float | None]]:
+        """Id of a waiting run -> its place from 1, and in how many seconds it will start, where that can be reckoned."""
+        at_work = self.at_work()
+        order = self.order(at_work)
+        if not order:
+            return {}
+        starts: dict[str, float | None] = {}
+        if self.state != "paused":
+            left = {row["id"]: self._left_s(row) for row in at_work}
+            for kind, slots in self.devices.places.items():
+                mine = [row for row in order if self.devices.kind(row) == kind]
+                busy = [row for row in at_work if kind_of(row["device"]) == kind]
+                starts |= expected_starts(mine, busy, left, slots)
+        return {row["id"]: (place, starts.get(row["id"])) for place, row in enumerate(order, 1)}
+
+    def _left_s(self, row: Row) -> float | None:
+        """About how long a run at work still takes."""
+        eta_s = self.feeds.of(RunFolder(self.folder(row)).events).progress()["eta_s"]
+        if eta_s is not None or row["expected_s"] is None:
+            return eta_s
+        return max(0.0, row["expected_s"] - max(0.0, time.time() - row["started"]))
+
+    def claim(self, row: Row) -> bool:
+        fields = {"attempt": row["attempt"] + 1, "started": time.time(), "message": "", "device": row["device"]}
+        return self._move(row, self.busy[0], ("queued",), **fields)
+
+    def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
+        self._note_use(row)
+        super().end(row, state, message, hint)
+
+    def _note_use(self, row: Row) -> None:
+        if row["state"] in self.busy and row["device"] is not None:
+            now = time.time()
+            self.store.add_usage(row["owner"], row["device"], now, max(0.0, now - row["started"]))
 
     def prepare(self, row: Row) -> None:
         super().prepare(row)
         folder = RunFolder(self.folder(row))
+        write_json(folder.path / "environment.json", row["environment"])
         write_run_config(folder, read_json(folder.run), row["config"])
 
     def again(self, row: Row, message: str, *, counts: bool) -> None:
+        self._note_use(row)
         super().again(row, message, counts=counts)
         note(RunFolder(self.folder(row)), message)
 

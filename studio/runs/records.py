@@ -76,6 +76,14 @@ class RunRecord:
     folder: Path
     position: int | None
     """Place in the queue from 1; None: not in the queue."""
+    starts_in_s: float | None
+    """In about how many seconds it will start; None: it does not wait, or that cannot be reckoned."""
+    expected_s: float | None
+    """How long it was reckoned to take when it was asked for; None: that could not be reckoned."""
+    memory_mb: float | None
+    """What it was reckoned to need."""
+    device: str | None
+    """Where it trains or trained: ``cpu`` or ``gpu:<number>``; None: it has not started."""
     resumable: bool
     """It failed or was cancelled and has a checkpoint to go on from."""
     tags: tuple[str, ...] = ()

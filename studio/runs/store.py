@@ -64,6 +64,11 @@ RUNS = sa.Table(
     sa.Column("tags", sa.Text, nullable=False, server_default=""),
     sa.Column("notes", sa.Text, nullable=False, server_default=""),
     sa.Column("deleted", sa.Double),
+    sa.Column("device", sa.String(16)),
+    sa.Column("wants", sa.String(8), nullable=False, server_default="gpu"),
+    sa.Column("memory_mb", sa.Double),
+    sa.Column("expected_s", sa.Double),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
 )  # fmt: skip
 CORPORA = sa.Table(
     "corpora", _metadata,
@@ -125,7 +130,59 @@ SWEEPS = sa.Table(
     sa.Column("ended", sa.Double),
 )  # fmt: skip
 
-_NOUN = {UPLOADS: "upload", DATASETS: "dataset", RUNS: "run", CORPORA: "corpus", MAKINGS: "making", SWEEPS: "sweep"}
+SHARES = sa.Table(
+    "shares", _metadata,
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("thing_id", sa.String(16), primary_key=True),
+    sa.Column("way", sa.String(8), primary_key=True),
+    sa.Column("created", sa.Double, nullable=False),
+)  # fmt: skip
+DEMOS = sa.Table(
+    "demos", _metadata,
+    sa.Column("run_id", sa.String(16), primary_key=True),
+    sa.Column("corpus_id", sa.String(16), nullable=False, index=True),
+    sa.Column("owner", sa.String(200), nullable=False),
+    sa.Column("token", sa.String(64), nullable=False, unique=True),
+    sa.Column("created", sa.Double, nullable=False),
+)  # fmt: skip
+KEYS = sa.Table(
+    "keys", _metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False, index=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("used", sa.Double),
+)  # fmt: skip
+
+USAGE = sa.Table(
+    "usage", _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False, index=True),
+    sa.Column("device", sa.String(16), nullable=False),
+    sa.Column("ended", sa.Double, nullable=False),
+    sa.Column("seconds", sa.Double, nullable=False),
+)  # fmt: skip
+SWITCHES = sa.Table(
+    "switches", _metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("value", sa.String(32), nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("since", sa.Double, nullable=False),
+)  # fmt: skip
+
+LAB, API = "lab", "api"
+"""Ways to share: everybody with an account may see it; a model answers at /v1/embeddings."""
+
+_NOUN = {
+    UPLOADS: "upload",
+    DATASETS: "dataset",
+    RUNS: "run",
+    CORPORA: "corpus",
+    MAKINGS: "making",
+    SWEEPS: "sweep",
+    KEYS: "key",
+}
 
 FOLDER_OF = {
     "uploads": UPLOADS,
@@ -302,7 +359,10 @@ class Store:
         if states is not None:
             query = query.where(table.c.state.in_(states))
         with self._writing() as connection:
-            return connection.execute(query).rowcount == 1
+            removed = connection.execute(query).rowcount == 1
+            if removed:
+                _unshare(connection, table, id)
+            return removed
 
     def remove_uploads_before(self, created: float) -> list[str]:
         """Forget old uploads; their ids."""
@@ -345,6 +405,7 @@ class Store:
         """The last of what was given up."""
         with self._writing() as connection:
             connection.execute(table.delete().where(table.c.id == id, table.c.deleted == BEING_REMOVED))
+            _unshare(connection, table, id)
 
     # runs
 
@@ -365,13 +426,13 @@ class Store:
         offset: int = 0,
         limit: int = 50,
     ) -> tuple[list[Row], int]:
-        """Runs that fit, newest first, and how many there are without the limit.
+        """Runs that fit, an owner's and those shared with the lab, newest first, and how many there are without the limit.
 
         Args:
             tag: As it stands between line breaks in the column.
             words: Each must stand in the name, the dataset, the base model, the tags or the notes.
         """  # fmt: skip
-        which = [RUNS.c.owner == owner, *_there(RUNS)]
+        which = _seen(RUNS, owner)
         which += [RUNS.c.state.in_(states)] if states else []
         which += [RUNS.c.dataset_id == dataset_id] if dataset_id else []
         which += [RUNS.c.tags.contains(f"\n{tag}\n", autoescape=True)] if tag else []
@@ -384,11 +445,71 @@ class Store:
             return [dict(row) for row in connection.execute(query).mappings()], total
 
     def kinds_of_runs(self, owner: str) -> list[tuple[str, str, str, str]]:
-        """What runs can be chosen by: the different (dataset id, dataset name, state, tags) that an owner's runs have."""
+        """What runs can be chosen by: the different (dataset id, dataset name, state, tags) of the runs that an owner sees."""
         columns = (RUNS.c.dataset_id, RUNS.c.dataset_name, RUNS.c.state, RUNS.c.tags)
-        query = sa.select(*columns).where(RUNS.c.owner == owner, *_there(RUNS)).distinct()
+        query = sa.select(*columns).where(*_seen(RUNS, owner)).distinct()
         with self._reading() as connection:
             return [tuple(row) for row in connection.execute(query)]
+
+    # sharing
+
+    def see(self, table: sa.Table, viewer: str, id: str) -> Row:
+        """One thing that is the viewer's own or shared with the lab. Raises NotFound."""
+        with self._reading() as connection:
+            row = connection.execute(table.select().where(table.c.id == id, *_seen(table, viewer))).mappings().first()
+        if row is None:
+            raise NotFound(f"There is no such {_NOUN[table]}.", hint="It may have been deleted.")
+        return dict(row)
+
+    def shared_with(self, table: sa.Table, viewer: str) -> list[Row]:
+        """What others share with the lab, newest first."""
+        query = table.select().where(table.c.owner != viewer, *_seen(table, viewer))
+        with self._reading() as connection:
+            found = connection.execute(query.order_by(table.c.created.desc(), table.c.id)).mappings()
+            return [dict(row) for row in found]
+
+    def served(self, viewer: str) -> list[Row]:
+        """Runs whose models answer at /v1/embeddings for this account: its own and those that the lab shares."""
+        query = RUNS.select().where(_shared(RUNS, API), *_seen(RUNS, viewer)).order_by(RUNS.c.created.desc(), RUNS.c.id)
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def share(self, table: sa.Table, id: str, way: str, on: bool) -> None:
+        """The caller has checked whose it is."""
+        key = {"kind": _NOUN[table], "thing_id": id, "way": way}
+        with self._writing() as connection:
+            connection.execute(SHARES.delete().where(*_is(SHARES, key)))
+            if on:
+                connection.execute(SHARES.insert().values(**key, created=time.time()))
+
+    def ways(self, table: sa.Table, id: str) -> set[str]:
+        """How a thing is shared."""
+        query = sa.select(SHARES.c.way).where(SHARES.c.kind == _NOUN[table], SHARES.c.thing_id == id)
+        with self._reading() as connection:
+            return set(connection.scalars(query))
+
+    def demo(self, **key: str) -> Row | None:
+        """By ``run_id=`` or ``token=``."""
+        with self._reading() as connection:
+            row = connection.execute(DEMOS.select().where(*_is(DEMOS, key))).mappings().first()
+        return None if row is None else dict(row)
+
+    def set_demo(self, run_id: str, **values: Any) -> None:
+        """The one demo link of a run; without ``values`` there is none any more."""
+        with self._writing() as connection:
+            connection.execute(DEMOS.delete().where(DEMOS.c.run_id == run_id))
+            if values:
+                connection.execute(DEMOS.insert().values(run_id=run_id, created=time.time(), **values))
+
+    def key(self, hash: str) -> Row | None:
+        with self._reading() as connection:
+            row = connection.execute(KEYS.select().where(KEYS.c.hash == hash)).mappings().first()
+        return None if row is None else dict(row)
+
+    def use_key(self, id: str, now: float) -> None:
+        """Note that a key was used."""
+        with self._writing() as connection:
+            connection.execute(KEYS.update().where(KEYS.c.id == id).values(used=now))
 
     # accounts
 
@@ -416,7 +537,7 @@ class Store:
 
     def give_all(self, before: str, after: str) -> int:
         """Everything that belongs to one owner belongs to another from now on; how many things that were."""
-        tables = (UPLOADS, DATASETS, RUNS, CORPORA, INDEXES, MAKINGS)
+        tables = (UPLOADS, DATASETS, RUNS, CORPORA, INDEXES, MAKINGS, SWEEPS, DEMOS, KEYS, USAGE)
         with self._writing() as connection:
             return sum(
                 connection.execute(table.update().where(table.c.owner == before).values(owner=after)).rowcount
@@ -445,6 +566,52 @@ class Store:
         )
         with self._reading() as connection:
             return {row.owner: row.started for row in connection.execute(query.group_by(table.c.owner))}
+
+    def put_first(self, owner: str, id: str) -> bool:
+        """A waiting run goes before the others of its owner; whether it was waiting."""
+        mine = (RUNS.c.owner == owner, RUNS.c.state == "queued")
+        with self._writing() as connection:
+            most = connection.scalar(sa.select(sa.func.max(RUNS.c.priority)).where(*mine))
+            query = RUNS.update().where(RUNS.c.id == id, *mine).values(priority=(most or 0) + 1)
+            return connection.execute(query).rowcount == 1
+
+    def note_run(self, id: str, **fields: Any) -> None:
+        """Anything but its state: what the server itself finds out."""
+        assert "state" not in fields
+        with self._writing() as connection:
+            connection.execute(RUNS.update().where(RUNS.c.id == id).values(**fields))
+
+    def add_usage(self, owner: str, device: str, ended: float, seconds: float) -> None:
+        with self._writing() as connection:
+            connection.execute(USAGE.insert().values(owner=owner, device=device, ended=ended, seconds=seconds))
+
+    def gpu_seconds(self, owner: str, since: float) -> float:
+        """What the runs of an owner, deleted ones too, have used of GPUs since then."""
+        query = sa.select(sa.func.sum(USAGE.c.seconds)).where(
+            USAGE.c.owner == owner, USAGE.c.ended >= since, USAGE.c.device.startswith("gpu")
+        )
+        with self._reading() as connection:
+            return connection.scalar(query) or 0.0
+
+    def switch(self, name: str) -> Row | None:
+        with self._reading() as connection:
+            row = connection.execute(SWITCHES.select().where(SWITCHES.c.name == name)).mappings().first()
+        return None if row is None else dict(row)
+
+    def set_switch(self, name: str, value: str, who: str) -> None:
+        with self._writing() as connection:
+            connection.execute(SWITCHES.delete().where(SWITCHES.c.name == name))
+            connection.execute(SWITCHES.insert().values(name=name, value=value, who=who, since=time.time()))
+
+    def owners(self) -> list[str]:
+        """Everybody who has something here, by name."""
+        tables = (UPLOADS, DATASETS, RUNS, CORPORA, MAKINGS, SWEEPS)
+        with self._reading() as connection:
+            return sorted({owner for t in tables for owner in connection.scalars(sa.select(t.c.owner).distinct())})
+
+    def ids_of(self, table: sa.Table, owner: str) -> list[str]:
+        with self._reading() as connection:
+            return list(connection.scalars(sa.select(table.c.id).where(table.c.owner == owner)))
 
     # sweeps
 
@@ -476,9 +643,10 @@ class Store:
                 values = {"owner": owner, "state": "queued", "message": "", "attempt": 0, "queued": time.time()}
                 connection.execute(INDEXES.insert().values(**key, **values))
 
-    def remove_indexes(self, owner: str, **key: str) -> list[Row]:
-        """Forget the indexes of a corpus (``corpus_id=``) or of a model (``model_key=``) of one owner; what they were."""
-        query = INDEXES.delete().where(INDEXES.c.owner == owner, *_is(INDEXES, key)).returning(INDEXES)
+    def remove_indexes(self, **key: str) -> list[Row]:
+        """Forget the indexes of a corpus (``corpus_id=``) or of a model (``model_key=``), whoever asked for them; what they
+        were. The caller has checked whose corpus or model it is."""
+        query = INDEXES.delete().where(*_is(INDEXES, key)).returning(INDEXES)
         with self._writing() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -486,6 +654,22 @@ class Store:
 def _there(table: sa.Table) -> list[sa.ColumnElement[bool]]:
     """Not deleted, where that can be."""
     return [table.c.deleted.is_(None)] if "deleted" in table.c else []
+
+
+def _unshare(connection: sa.Connection, table: sa.Table, id: str) -> None:
+    """What is gone is shared with nobody, in no way."""
+    connection.execute(SHARES.delete().where(SHARES.c.kind == _NOUN[table], SHARES.c.thing_id == id))
+    connection.execute(DEMOS.delete().where(sa.or_(DEMOS.c.run_id == id, DEMOS.c.corpus_id == id)))
+
+
+def _seen(table: sa.Table, viewer: str) -> list[sa.ColumnElement[bool]]:
+    """The viewer's own, or shared with the lab; and not deleted."""
+    return [sa.or_(table.c.owner == viewer, _shared(table, LAB)), *_there(table)]
+
+
+def _shared(table: sa.Table, way: str) -> sa.ColumnElement[bool]:
+    key = {"kind": _NOUN[table], "way": way}
+    return sa.exists().where(SHARES.c.thing_id == table.c.id, *_is(SHARES, key))
 
 
 def _is(table: sa.Table, key: Row) -> list[sa.ColumnElement[bool]]:

@@ -2,24 +2,32 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from studio.errors import HostError
 from studio.runs.accounts import Accounts
+from studio.runs.admin import Admin
 from studio.runs.comparisons import Comparisons
 from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
+from studio.runs.demos import Demos
 from studio.runs.documents import Documents
 from studio.runs.drafts import Drafts
+from studio.runs.embeddings import Embeddings
 from studio.runs.evidence import RunEvidence
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
 from studio.runs.hub import HubDatasets
 from studio.runs.imports import Imports
 from studio.runs.indexes import Indexes
+from studio.runs.keys import Keys
 from studio.runs.makings import Makings
 from studio.runs.queries import Queries
 from studio.runs.queue import IndexLane, MakingLane, TrainingLane
+from studio.runs.quotas import Quotas
 from studio.runs.reviews import Reviews
+from studio.runs.sharing import Sharing
+from studio.runs.slots import Devices
 from studio.runs.store import Store
 from studio.runs.supervisor import Supervisor
 from studio.runs.sweeps import Sweeps
@@ -33,13 +41,18 @@ INDEX_SLOTS = 2
 """Base and tuned model are indexed side by side: most of a small index's time is starting up."""
 MAKING_SLOTS = 2
 """One that takes long does not keep the others waiting."""
+IDLE_LOOK_S = 30
+"""How often idle models are looked for."""
+ENCODING_THREADS = 2
+"""What is encoded for links and programs: the page's own requests have threads of their own."""
 
 
 class Studio:
     """All that one server does with one workspace.
 
     Every method of its parts takes the owner first; what belongs to another owner raises NotFound, as what does not
-    exist. All methods may be called from any thread, and none waits for training.
+    exist. ``datasets``, ``runs`` and ``corpora`` have ``see`` and ``shared``, too, for what others show to the lab; only what is
+    looked at and searched with goes through these. All methods may be called from any thread, and none waits for training.
 
         datasets  stage(owner, path, file_name) -> UploadRecord
                   table(owner, upload_id, dialect=None) -> Table
@@ -83,6 +96,12 @@ class Studio:
                   of(owner, dataset_id) -> id of its newest review or ""; get(owner, review_id) -> Review
                   decide(owner, review_id, entry, decision) -> Review; undo(owner, review_id) -> Review
                   finish(owner, review_id) -> DatasetRecord
+        sharing   state(owner, kind, id) -> Shared; with_lab(owner, kind, id, on); serve(owner, run_id, on); served(owner)
+        demos     of(owner, run_id) -> DemoRecord | None; open(owner, run_id, corpus_id) -> DemoRecord; close(owner, run_id)
+                  visit(token) -> Visit; search(token, query, address) -> Comparison: whoever has the link
+        keys      make(owner, name="") -> (KeyRecord, secret); list(owner); revoke(owner, key_id); whose(secret) -> owner | None
+        embeddings  models(owner); model(owner, run_id); count(owner); embed(owner, run_id, texts) -> (vectors, tokens)
+        admin     for admins: accounts, use, gpus, queue, queue_state, set_queue, old_checkpoints, remove_checkpoints
         exports   archive(owner, run_id) -> Path of a zip of the tuned model
         evidence  page(owner, run_id, wish) -> dict; row(owner, run_id, place) -> dict; slices(owner, run_id) -> dict
                   table(owner, run_id, wish) -> pa.Table
@@ -125,17 +144,21 @@ class Studio:
                 "reaches this server may use it.",
             )
         feeds = Feeds()
-        training = TrainingLane(store, workspace, settings.training_slots, feeds)
+        training = TrainingLane(store, workspace, Devices(settings.training_slots, settings.cpu_slots), feeds)
+        quotas = Quotas(
+            store, workspace, disk_gb=settings.quota_disk_gb, queued=settings.quota_queued_runs, gpu_hours=settings.quota_gpu_hours,
+        )  # fmt: skip
+        workspace.check_quota = quotas.check_disk
         self.datasets = Datasets(store, workspace, max_upload_mb=settings.max_upload_mb)
         self.supervisor = Supervisor(
             (training, IndexLane(store, workspace, INDEX_SLOTS), MakingLane(store, workspace, MAKING_SLOTS)),
             self._executor,
             max_attempts=settings.max_attempts,
             stop_grace_s=settings.stop_grace_s,
-            housekeeping=Hourly(self._sweep),
+            housekeeping=Housekeeping((3600, self._sweep), (IDLE_LOOK_S, self._let_idle_models_go)),
         )
         indexes = Indexes(store, workspace, self._executor, self.supervisor)
-        self.runs = Runs(store, workspace, self.datasets, feeds, training, self.supervisor)
+        self.runs = Runs(store, workspace, self.datasets, feeds, training, self.supervisor, quotas)
         self.comparisons = Comparisons(self.runs)
         self.trash = Trash(store, workspace, indexes, self.supervisor, settings.trash_days)
         self.corpora = Corpora(
@@ -152,8 +175,16 @@ class Studio:
         )
         self.documents = Documents(store, workspace, self.datasets, self.makings, max_upload_mb=settings.max_upload_mb)
         self.queries = Queries(settings, workspace, self.datasets, self.documents, self.makings)
-        self.sweeps = Sweeps(store, workspace, self.datasets, self.runs, settings.training_slots)
+        self.sweeps = Sweeps(store, workspace, self.datasets, self.runs, training)
         self.reviews = Reviews(self.makings, self.datasets, self.corpora, self.runs)
+        self.admin = Admin(
+            store, workspace, self.accounts, training, self.supervisor, quotas, needs_accounts=settings.needs_accounts
+        )
+        self.sharing = Sharing(store, self.runs)
+        self.demos = Demos(store, self.runs, self.corpora, per_minute=settings.demo_per_minute)
+        self.keys = Keys(store)
+        self.embeddings = Embeddings(self.sharing, self.corpora, per_minute=settings.api_per_minute)
+        self.encoding = ThreadPoolExecutor(ENCODING_THREADS, thread_name_prefix="encoding")
         self.supervisor.start()
         self.sweeps.start()
 
@@ -163,6 +194,7 @@ class Studio:
 
     def close(self) -> None:
         """Stop supervising and let go of the workspace. Runs go on; the next server finds them."""
+        self.encoding.shutdown(cancel_futures=True)
         self.sweeps.close()
         self.supervisor.close()
         self._store.close()
@@ -182,6 +214,9 @@ class Studio:
         """Since the supervisor last looked at everything, in seconds."""
         return self.supervisor.looked_s_ago
 
+    def _let_idle_models_go(self) -> None:
+        self.corpora.let_idle_models_go(self.settings.warm_idle_s)
+
     def _sweep(self) -> None:
         self.datasets.sweep()
         self.makings.sweep()
@@ -189,14 +224,15 @@ class Studio:
         self.workspace.sweep()
 
 
-class Hourly:
-    """Calls a function at most once an hour, and the first time at once."""
+class Housekeeping:
+    """Calls functions, each at most every so many seconds, and the first time at once."""
 
-    def __init__(self, function: Callable[[], None]):
-        self._function = function
-        self._next = time.monotonic()
+    def __init__(self, *tasks: tuple[float, Callable[[], None]]):
+        self._tasks = tasks
+        self._next = [time.monotonic()] * len(tasks)
 
     def __call__(self) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + 3600
-            self._function()
+        for place, (every_s, function) in enumerate(self._tasks):
+            if time.monotonic() >= self._next[place]:
+                self._next[place] = time.monotonic() + every_s
+                function()

@@ -83,7 +83,7 @@ class Supervisor:
                 for row in lane.at_work():
                     self._reconcile(lane, row)
                 at_work = lane.at_work()
-                for row in lane.order(at_work)[: max(0, lane.slots - len(at_work))]:
+                for row in lane.ready(at_work):
                     self._launch(lane, row)
             self._housekeeping()
         self._looked = time.monotonic()

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from studio.data.dataset import load_rows
 from studio.errors import RunError, StudioError
+from studio.runs.accounts import check_may_start
 from studio.runs.datasets import Datasets
 from studio.runs.names import display_name
+from studio.runs.queue import TrainingLane
 from studio.runs.records import ENDED, when
 from studio.runs.store import SWEEPS, Row, Store, new_id
 from studio.runs.training_runs import Runs
@@ -64,12 +66,12 @@ class SweepRecord:
 
 
 class Sweeps:
-    def __init__(self, store: Store, workspace: Workspace, datasets: Datasets, runs: Runs, slots: int):
+    def __init__(self, store: Store, workspace: Workspace, datasets: Datasets, runs: Runs, lane: TrainingLane):
         self._store = store
         self._workspace = workspace
         self._datasets = datasets
         self._runs = runs
-        self._slots = slots
+        self._lane = lane
         self._lock = threading.RLock()
         self._wake = threading.Event()
         self._closing = False
@@ -77,7 +79,8 @@ class Sweeps:
 
     def create(self, owner: str, dataset_id: str, plan: SweepPlan, name: str = "") -> SweepRecord:
         """Begin a sweep. Raises ConfigError, ModelError, DataError (before anything is started) and NotFound."""
-        dataset = self._datasets.get(owner, dataset_id)
+        check_may_start(self._store, owner)
+        dataset = self._datasets.see(owner, dataset_id)
         id = new_id()
         aside = self._workspace.tmp / id
         try:
@@ -178,7 +181,7 @@ class Sweeps:
                 self._end(
                     row, "succeeded" if sweep.best(found) else "failed", "" if sweep.best(found) else "No trial worked."
                 )
-        elif len(active) < self._slots:
+        elif len(active) < self._lane.slots and self._lane.state == "open":
             self._begin_trial(row, folder)
 
     def _begin_trial(self, row: Row, folder: Path) -> None:

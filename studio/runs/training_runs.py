@@ -4,17 +4,22 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from studio.catalog.designs import DISTIL
 from studio.data.dataset import load_rows
 from studio.errors import HostError, ModelError, NotFound, RunError
 from studio.evaluation.result import Verdict
 from studio.files import read_json, write_json
+from studio.runs.accounts import check_may_start
 from studio.runs.datasets import Datasets
 from studio.runs.names import display_name, safe_file_name
 from studio.runs.queue import TrainingLane, located, write_run_config
-from studio.runs.records import ENDED, RUN_STATES, RunPage, RunRecord, when
+from studio.runs.quotas import Quotas
+from studio.runs.records import ENDED, RUN_STATES, DatasetRecord, RunPage, RunRecord, when
+from studio.runs.slots import CPU, GPU
 from studio.runs.store import RUNS, Row, Store, new_id
 from studio.runs.supervisor import Supervisor
 from studio.runs.workspace import Workspace, link_tree, remove, size_mb
@@ -22,6 +27,9 @@ from studio.training.bases import Base, base_of, limits, resolve_base
 from studio.training.config import MODEL_FIELDS, TrainConfig
 from studio.training.feed import Feeds
 from studio.training.folder import RunFolder
+
+if TYPE_CHECKING:
+    from studio.training.judging import OwnTest
 
 EXACT_CHECK_ROWS = 100_000
 """Up to so many rows the split is made when a run is asked for, to find out before it waits in the queue."""
@@ -40,6 +48,7 @@ _VISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """Control characters other than tab and line break."""
 PLAIN = (
     "id", "owner", "name", "dataset_id", "dataset_name", "base_label", "state", "message", "hint", "attempt",
+    "expected_s", "memory_mb", "device",
 )  # fmt: skip
 
 
@@ -52,6 +61,7 @@ class Runs:
         feeds: Feeds,
         lane: TrainingLane,
         supervisor: Supervisor,
+        quotas: Quotas,
     ):
         self._store = store
         self._workspace = workspace
@@ -59,6 +69,7 @@ class Runs:
         self._feeds = feeds
         self._lane = lane
         self._supervisor = supervisor
+        self._quotas = quotas
 
     def create(
         self,
@@ -78,7 +89,7 @@ class Runs:
         dataset of this owner that judges instead of rows that are held out.
 
         ``config.base_model``: an id of the catalogue, a folder, a hub name, or ``run:<id>`` (or the id alone) of one
-        of this owner's runs.
+        of this owner's runs or of those that the lab shares.
 
         Raises:
             ConfigError, ModelError: what does not go together, before anything is started.
@@ -92,25 +103,29 @@ class Runs:
         )
         from studio.training.suggest import check_fit
 
-        dataset = self._datasets.get(owner, dataset_id)
+        check_may_start(self._store, owner)
+        self._lane.check_takes()
+        self._quotas.check_run(owner, queued=trial is None)
+        dataset = self._datasets.see(owner, dataset_id)
         runs: dict[str, Row] = {}
         for field in MODEL_FIELDS:
             config, found = self._with_earlier_run(owner, config, field)
             runs |= {} if found is None else {field: found}
-        models = {field: self.model_folder(owner, row["id"]) for field, row in runs.items()}
+        models = {field: self.model_folder(row["owner"], row["id"]) for field, row in runs.items()}
         full = config.model_copy(
             update={field: located(getattr(config, field), folder) for field, folder in models.items()}
         )
         data = load_rows(dataset.folder) if dataset.info.rows <= EXACT_CHECK_ROWS else None
         if rows is not None:
             data = load_rows(rows)
-        judge = self._datasets.get(owner, test) if test else None
+        judge = self._datasets.see(owner, test) if test else None
         if judge is not None and judge.id in (dataset.id, *also):
             raise RunError(
                 f"'{judge.name}' cannot judge what is trained on it.", hint="Choose another dataset as test data."
             )
-        check_fit(dataset.info, full, data, own_test(judge.folder, full.seed) if judge and data is not None else None)
-        others = [self._datasets.get(owner, id) for id in dict.fromkeys(also) if id != dataset.id]
+        own = own_test(judge.folder, full.seed) if judge and data is not None else None
+        check_fit(dataset.info, full, data, own)
+        others = [self._datasets.see(owner, id) for id in dict.fromkeys(also) if id != dataset.id]
         if len(others) > MOST_PARTS:
             raise RunError(f"{len(others)} datasets are too many to train along.", hint=f"Choose at most {MOST_PARTS}.")
         for other in others:
@@ -118,6 +133,7 @@ class Runs:
             check_part(other.info, full, load_rows(other.folder) if few else None)
         base = base_of(full)
         self._check_room(base, dataset.folder)
+        needs = self._needs(dataset, data, full, others, base, own)
 
         label = base.label
         if "base_model" in runs:
@@ -151,15 +167,41 @@ class Runs:
             RUNS, id=id, owner=owner, name=name, dataset_id=dataset.id, dataset_name=dataset.name, config=config_json,
             base_label=label, state="queued", keep=False, message="", hint="", step=0, steps=0, attempt=0,
             created=now, queued=now, started=None, ended=None, sweep_id=None if trial is None else trial[0],
-            trial=None if trial is None else trial[1], tags="", notes="",
+            trial=None if trial is None else trial[1], tags="", notes="", device=None, priority=0, **needs,
         )  # fmt: skip
         self._supervisor.wake()
-        return self._record(row, self._positions())
+        return self._record(row, self._lane.waiting())
+
+    def _needs(
+        self,
+        dataset: DatasetRecord,
+        data: pa.Table | None,
+        config: TrainConfig,
+        also: Sequence[DatasetRecord],
+        base: Base,
+        own: "OwnTest | None",
+    ) -> dict[str, Any]:
+        """What a run is reckoned to need: kind of device, memory, time. Raises RunError: no device has enough memory."""
+        from studio.training.estimate import estimate_together, fixed_memory_mb
+
+        static = limits(base).layers == 0 and config.precision in ("auto", "fp32")
+        needs = {"wants": CPU if static else GPU, "memory_mb": None, "expected_s": None}
+        kind = self._lane.devices.kind(needs)
+        least, most = fixed_memory_mb(config), self._lane.devices.largest_mb(kind)
+        if least is not None and most is not None and least > most:
+            raise RunError(
+                f"Training {base.label} needs more than {least / 1000:,.0f} GB of memory; this machine has {most / 1000:,.0f} GB.",
+                hint="Choose a smaller model, or train fewer of its weights (LoRA).",
+            )
+        if data is None or any(other.info.rows > EXACT_CHECK_ROWS for other in also):
+            return needs
+        guess = estimate_together(dataset.info, data, config, [(o.info, load_rows(o.folder)) for o in also], own)
+        return needs | {"memory_mb": guess.memory_mb, "expected_s": guess.seconds}
 
     def list(self, owner: str) -> list[RunRecord]:
         """Newest first."""
-        positions = self._positions()
-        return [self._record(row, positions) for row in self._store.all_of(RUNS, owner)]
+        waiting = self._lane.waiting()
+        return [self._record(row, waiting) for row in self._store.all_of(RUNS, owner)]
 
     def page(
         self,
@@ -172,7 +214,7 @@ class Runs:
         offset: int = 0,
         limit: int = 50,
     ) -> RunPage:
-        """Some of the runs that fit, newest first, and how many there are.
+        """Some of the runs that fit, own ones and those that others share with the lab, newest first, and how many there are.
 
         Args:
             state: One of RUN_STATES, or ``active`` for all that have not ended; empty: any.
@@ -183,9 +225,9 @@ class Runs:
         which = {"states": states, "dataset_id": dataset_id, "tag": tag, "words": words[:200]}
         rows, total = self._store.some_runs(owner, **which, offset=offset, limit=limit)
         kinds = self._store.kinds_of_runs(owner)
-        positions = self._positions() if any(row["state"] == "queued" for row in rows) else {}
+        waiting = self._lane.waiting() if any(row["state"] == "queued" for row in rows) else {}
         return RunPage(
-            runs=tuple(self._record(row, positions) for row in rows),
+            runs=tuple(self._record(row, waiting) for row in rows),
             total=total,
             datasets=tuple(sorted({(id, name) for id, name, *_ in kinds}, key=lambda known: known[1].casefold())),
             states=tuple(state for state in RUN_STATES if state in {kind[2] for kind in kinds}),
@@ -193,11 +235,20 @@ class Runs:
         )
 
     def get(self, owner: str, run_id: str) -> RunRecord:
-        return self._record(self._store.get(RUNS, owner, run_id), self._positions())
+        return self._record(self._store.get(RUNS, owner, run_id), self._lane.waiting())
+
+    def see(self, viewer: str, run_id: str) -> RunRecord:
+        """One of the viewer's own, or one that is shared with the lab: to be looked at, searched with, started from."""
+        return self._record(self._store.see(RUNS, viewer, run_id), self._lane.waiting())
+
+    def shared(self, viewer: str) -> Sequence[RunRecord]:
+        """What others share with the lab, newest first."""
+        waiting = self._lane.waiting()
+        return [self._record(row, waiting) for row in self._store.shared_with(RUNS, viewer)]
 
     def feed(self, owner: str, run_id: str, since: int = 0) -> dict[str, Any]:
         """What to draw; see studio.runs.studio for the keys. ``since``: ``next`` of the answer before; 0: everything."""
-        row = self._store.get(RUNS, owner, run_id)
+        row = self._store.see(RUNS, owner, run_id)
         feed = self._feeds.of(self._folder(row).events).read(since)
         if row["state"] in ENDED:
             feed["eta_s"] = None
@@ -219,7 +270,7 @@ class Runs:
         distil, mark, run_id = base_model.partition("run:")
         if not mark or distil not in ("", DISTIL):
             return base_model
-        return f"{distil}{self.model_folder(owner, run_id)}"
+        return f"{distil}{self.model_folder(self.see(owner, run_id).owner, run_id)}"
 
     def stop(self, owner: str, run_id: str, keep: bool) -> None:
         """End a run. ``keep``: save and judge what there is by then.
@@ -239,8 +290,22 @@ class Runs:
             raise RunError("This run has ended already.")
         self._supervisor.wake()
 
+    @property
+    def queue_state(self) -> str:
+        """One of studio.runs.queue.QUEUE_STATES."""
+        return self._lane.state
+
+    def put_first(self, owner: str, run_id: str) -> None:
+        """Let a waiting run go before the owner's other ones; others' are not touched. Raises RunError: it does not wait."""
+        self._store.get(RUNS, owner, run_id)
+        if not self._store.put_first(owner, run_id):
+            raise RunError("This run does not wait any more.")
+
     def resume(self, owner: str, run_id: str) -> RunRecord:
         """Go on from the last checkpoint of a run that failed or was cancelled. Raises RunError when there is none."""
+        check_may_start(self._store, owner)
+        self._lane.check_takes()
+        self._quotas.check_run(owner)
         record = self.get(owner, run_id)
         if not record.resumable:
             raise RunError(
@@ -276,7 +341,7 @@ class Runs:
 
     def verdict(self, owner: str, run_id: str) -> Verdict | None:
         """None: it was not judged (yet)."""
-        return Verdict.load(self._folder(self._store.get(RUNS, owner, run_id)).verdict)
+        return Verdict.load(self._folder(self._store.see(RUNS, owner, run_id)).verdict)
 
     def model_folder(self, owner: str, run_id: str) -> Path:
         """Where the tuned model lies. Raises RunError when there is none."""
@@ -310,7 +375,7 @@ class Runs:
                     f"{base.label} has learnt nothing yet.", hint="Choose a model that knows what texts mean."
                 )
             return base.label, None
-        return earlier["name"], self.model_folder(owner, earlier["id"])
+        return earlier["name"], self.model_folder(earlier["owner"], earlier["id"])
 
     def _with_earlier_run(self, owner: str, config: TrainConfig, field: str) -> tuple[TrainConfig, Row | None]:
         """The config with an earlier run named as ``run:<id>`` in ``field``, and that run; (config, None) for other models."""
@@ -341,7 +406,7 @@ class Runs:
                 raise NotFound("There is no such model.", hint="Choose one of the list.")
         elif ID.fullmatch(name):
             id = name
-        return None if id is None else self._store.get(RUNS, owner, id)
+        return None if id is None else self._store.see(RUNS, owner, id)
 
     def _check_room(self, base: Base, dataset: Path) -> None:
         if base.design is not None:
@@ -354,13 +419,11 @@ class Runs:
         needed_mb = weights_mb * ROOM_PER_WEIGHTS + size_mb(dataset.glob("*"))
         self._workspace.check_room(needed_mb, f"training {base.label}")
 
-    def _positions(self) -> dict[str, int]:
-        return {row["id"]: place for place, row in enumerate(self._lane.order(), 1)}
-
     def _folder(self, row: Row) -> RunFolder:
         return RunFolder(self._workspace.runs / row["id"])
 
-    def _record(self, row: Row, positions: dict[str, int]) -> RunRecord:
+    def _record(self, row: Row, waiting: dict[str, tuple[int, float | None]]) -> RunRecord:
+        position, starts_in_s = waiting.get(row["id"], (None, None))
         folder = self._folder(row)
         over = row["state"] in ENDED
         if over:  # what it came to is in the database: old runs' events need not be read to list them
@@ -375,7 +438,8 @@ class Runs:
             started=when(row["started"]),
             ended=when(row["ended"]),
             folder=folder.path,
-            position=positions.get(row["id"]),
+            position=position,
+            starts_in_s=starts_in_s,
             tags=_parted(row["tags"]),
             notes=row["notes"],
             resumable=row["state"] in ("failed", "cancelled") and any(folder.checkpoints.glob("*/manifest.json")),

@@ -100,7 +100,7 @@ class Trash:
             self._store.forget(table, row["id"])
 
     def _of_run(self, row: Row) -> None:
-        self._indexes.drop(row["owner"], model_key=tuned_key(row["id"]))
+        self._indexes.drop(model_key=tuned_key(row["id"]))
 
     def _of_dataset(self, row: Row) -> None:
         (self._workspace.drafts / f"{row['id']}.json").unlink(missing_ok=True)

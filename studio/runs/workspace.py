@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from studio.errors import HostError
@@ -38,6 +38,8 @@ class Workspace:
         """Where files that the page takes in arrive (GRADIO_TEMP_DIR)."""
         self.secret = self.path / "secret.key"
         """What sessions of accounts are signed with."""
+        self.check_quota: Callable[[str], None] = lambda owner: None
+        """Raises HostError when an owner's things take all the room that they may; the server says how (quotas.py)."""
         self._server = self.path / "server.json"
         self._lock = None
 

@@ -1,6 +1,9 @@
 """Loaded models, kept for the next query: the least recently used goes first."""
 
+import gc
+import sys
 import threading
+import time
 from collections import OrderedDict
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
@@ -29,10 +32,13 @@ class WarmModels:
         self.capacity = capacity
         self._lock = threading.Lock()
         self._models: OrderedDict[str, Future[SentenceTransformer]] = OrderedDict()
+        self._used: dict[str, float] = {}
+        """Name -> when it was last asked for (monotonic)."""
 
     def get(self, name: str) -> "SentenceTransformer":
         """The model, loaded if need be; whoever asks meanwhile waits. Raises ModelError; the next call tries again."""
         with self._lock:
+            self._used[name] = time.monotonic()
             future = self._models.get(name)
             mine = future is None
             if mine:
@@ -53,6 +59,19 @@ class WarmModels:
         """Forget a model, for example because its folder is about to be deleted."""
         with self._lock:
             self._models.pop(name, None)
+
+    def drop_idle(self, idle_s: float) -> None:
+        """Forget models that were not asked for lately; their memory, of the GPU too, is free for whoever trains."""
+        with self._lock:
+            before = time.monotonic() - idle_s
+            idle = [name for name in self._models if self._used[name] < before and self._models[name].done()]
+            for name in idle:
+                del self._models[name]
+            self._used = {name: used for name, used in self._used.items() if name in self._models}
+        torch = sys.modules.get("torch")
+        if idle and torch is not None and torch.cuda.is_initialized():
+            gc.collect()
+            torch.cuda.empty_cache()
 
     def __len__(self) -> int:
         return len(self._models)

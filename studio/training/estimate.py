@@ -36,6 +36,8 @@ from studio.training.suggest import check_fit
 SAMPLE_ROWS = 2000
 
 # Measured on two x86 cores with MiniLM (batch 32) and WordLlama; other programs on them change the time severalfold.
+PROCESS_MB = 700.0
+"""A worker that has loaded its libraries."""
 STARTUP_S = 10.0
 EFFICIENCY_TRAIN = 0.72
 """Share of the matrix product's speed that a stock training step reaches."""
@@ -346,12 +348,21 @@ def _static_cost(
     return seconds + _advisers_cost(config, train_rows, rows, a_row, gflops)
 
 
+def fixed_memory_mb(config: TrainConfig) -> float | None:
+    """What training needs however small its portions are: the process, weights, gradients and moments. None: not known."""
+    known = limits(base_of(config))
+    return None if known.parameters_m is None else _fixed_mb(known, config)
+
+
+def _fixed_mb(known: Limits, config: TrainConfig) -> float:
+    return PROCESS_MB + known.parameters_m * 4 * (1 + (3 + config.keep_best) * _trained_share(known, config))
+
+
 def _memory_mb(known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray]) -> float:
     """Weights, gradients, two moments, and what a batch keeps for the backward pass (34 h + 5 a s values a token)."""
-    process = 700.0
-    fixed = known.parameters_m * 4 * (1 + (3 + config.keep_best) * _trained_share(known, config))
+    fixed = _fixed_mb(known, config)
     if known.layers == 0:
-        return process + fixed
+        return fixed
     loss, fast = LOSS[config.loss], _is_fast(config)
     portion = min(config.of_loss("mini_batch_size"), rows.batch_size) if loss.cached else rows.batch_size
     columns = list(lengths.values())
@@ -362,7 +373,7 @@ def _memory_mb(known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[
     # With gradient checkpointing one layer's values, and what goes into each of the others.
     values = layer + known.layers * known.hidden_size if config.gradient_checkpointing else known.layers * layer
     activations = tokens * values * 4 / 1e6
-    return process + fixed + activations
+    return fixed + activations
 
 
 def _checks(rows: RowPlan, config: TrainConfig) -> int:

@@ -4,6 +4,7 @@ Written by whoever starts a run (the server, the command line, a test), before t
 
     run.json         id, name
     config.json      TrainConfig
+    environment.json on which device it trains, where there are several: variables that the process is started with
     dataset/         data.parquet and dataset.json, as studio.data.dataset writes them
     datasets/<n>/    the same of each further dataset that trains along; often none
     test/            the same of the test data that judge; often none: then rows of dataset/ are held out

@@ -114,6 +114,7 @@ class DataTab:
             self.save_row,
             self.proceed_row,
             self.tools_panel,
+            self.delete,
             self.delete_row,
             self.empty,
         ]
@@ -156,9 +157,9 @@ class DataTab:
 
     @staticmethod
     def _panels(view: str) -> tuple[Any, ...]:
-        """``view``: ``upload``, ``dataset`` or ``nothing``."""
-        upload, dataset = view == "upload", view == "dataset"
-        shown = (upload, upload or dataset, upload, dataset, dataset, False, not (upload or dataset))
+        """``view``: ``upload``, ``dataset``, ``shared`` (somebody else's, to look at and to train on) or ``nothing``."""
+        upload, mine, dataset = view == "upload", view == "dataset", view in ("dataset", "shared")
+        shown = (upload, upload or dataset, upload, dataset, mine, mine, False, not (upload or dataset))
         return tuple(gr.update(visible=visible) for visible in shown)
 
     def _page(self, rows: Any, offset: int, total: int) -> tuple[Any, ...]:
@@ -177,25 +178,27 @@ class DataTab:
     def show(self, dataset_id: str, request: gr.Request) -> tuple[Any, ...]:
         """Everything about a kept dataset; '' or one that is gone shows the empty page."""
         owner = owner_of(request)
-        records = self.shell.studio.datasets.list(owner)
-        choices = [(dataview.dataset_label(record), record.id) for record in records]
+        datasets = self.shell.studio.datasets
+        records = [*datasets.list(owner), *datasets.shared(owner)]
+        choices = [(dataview.dataset_label(record, owner), record.id) for record in records]
         known = {record.id: record for record in records}
         if dataset_id not in known:
             update = gr.update(choices=choices, value=None)
             tools = self._show_tools(owner, None)
             return update, "", *self._page(None, 0, 0), *tools, *self._panels("nothing")
         record = known[dataset_id]
-        rows = self.shell.studio.datasets.sample(owner, dataset_id, dataview.LENGTH_ROWS)
+        mine = record.owner == owner
+        rows = datasets.sample(owner, dataset_id, dataview.LENGTH_ROWS)
         update = gr.update(choices=choices, value=dataset_id)
         first = self.shell.studio.datasets.rows(owner, dataset_id, 0, PAGE_ROWS)
         page = self._page(first, 0, record.info.rows)
         named = dataview.example_rows(record.info.findings)
         found = self.shell.studio.datasets.examples(owner, dataset_id, named)
         examples = partial(rows_numbered, found)
-        has_left_out = self.shell.studio.imports.has_left_out(record)
-        report = dataview.dataset_report(record, rows, examples, known.get(record.info.parent), has_left_out)
-        tools = self._show_tools(owner, record)
-        return update, report, *page, *tools, *self._panels("dataset")
+        has_left_out = mine and self.shell.studio.imports.has_left_out(record)
+        report = dataview.dataset_report(record, rows, examples, known.get(record.info.parent), has_left_out, mine)
+        tools = self._show_tools(owner, record if mine else None)
+        return update, report, *page, *tools, *self._panels("dataset" if mine else "shared")
 
     def _show_tools(self, owner: str, record: Any) -> tuple[Any, ...]:
         return tuple(update for tool in self.tools for update in tool.show(owner, record))
@@ -212,7 +215,7 @@ class DataTab:
             owner, at = owner_of(request), max(0, offset + step * PAGE_ROWS)
             datasets = self.shell.studio.datasets
             if not upload_id:
-                total = datasets.get(owner, dataset_id).info.rows
+                total = datasets.see(owner, dataset_id).info.rows
                 return self._page(datasets.rows(owner, dataset_id, at, PAGE_ROWS), at, total)
             dialect, roles, _ = self._read(*form)
             report = datasets.report(owner, upload_id, roles, dialect)

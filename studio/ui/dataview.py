@@ -29,8 +29,10 @@ KIND_NAMES = {
 }
 
 
-def dataset_label(record: Any) -> str:
-    return f"{record.name} - {record.info.rows:,} rows, {format_label(record.info.format).lower()}"
+def dataset_label(record: Any, viewer: str = "") -> str:
+    """``viewer``: who looks; what somebody else shares says whose it is."""
+    words = f"{record.name} - {record.info.rows:,} rows, {format_label(record.info.format).lower()}"
+    return f"{words} (shared by {record.owner})" if viewer and record.owner != viewer else words
 
 
 def preview(rows: pa.Table | None) -> str:
@@ -164,12 +166,12 @@ def example_rows(findings: Sequence[Finding]) -> list[int]:
 
 
 def dataset_report(
-    record: Any, rows: pa.Table, examples: Examples, parent: Any = None, has_left_out: bool = False
+    record: Any, rows: pa.Table, examples: Examples, parent: Any = None, has_left_out: bool = False, mine: bool = True
 ) -> str:
     """Counts, findings and text lengths of a kept dataset.
 
     ``rows``: some of its rows, for their lengths; ``examples``: its rows by number; ``parent``: the dataset that it is a
-    version of, where that is still there; ``has_left_out``: the rows left out can be had.
+    version of, where that is still there; ``has_left_out``: the rows left out can be had; ``mine``: whoever looks may change it.
     """
     info = record.info
     kind = FORMAT[info.format]
@@ -192,7 +194,7 @@ def dataset_report(
     history = f'<p class="fine">Done since it was imported</p><ol class="history">{done}</ol>{back}' if done else ""
     source = f'{history}<p class="fine">From {html.text(info.file_name)}</p><ul class="columns">{columns}</ul>'
     fixes = fixes_for(info.findings, info.format, info.rows)
-    words = finding_list(info.findings, examples, fixes, mendable=True)
+    words = finding_list(info.findings, examples, fixes, mendable=mine)
     link = _left_out_at(f"./download/datasets/{record.id}/left-out.csv") if has_left_out else ""
     return _report(facts, words + source + link, length_figure(rows, info.rows))
 

@@ -1,5 +1,6 @@
 """Who is asking: every request gets the account that it belongs to, or goes no further than the page to sign in."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,8 +17,17 @@ from studio.settings import Settings
 from studio.ui import html
 
 COOKIE = "studio_session"
-OPEN_PATHS = ("/login", "/healthz", "/metrics", "/ui/studio.css", "/ui/logo.svg")
+OPEN_PATHS = ("/login", "/healthz", "/metrics", "/ui/studio.css", "/ui/logo.svg", "/ui/demo.css", "/ui/demo.js")
 """What can be seen without signing in; /metrics looks itself who asks."""
+OWN_RIGHTS = {
+    "GET": re.compile(r"/demo/[^/]+|/v1/models(/[^/]+)?"),
+    "POST": re.compile(r"/demo/[^/]+/search|/v1/embeddings"),
+}
+"""These ask for a right of their own, the link's token or a key, and never look at who is signed in."""
+MOST_FROM_STRANGERS = 64 * 1024
+"""Bytes of a body whose sender nobody knows; /v1/embeddings takes more, and counts itself."""
+UPLOAD = "/gradio_api/upload"
+"""Where the page's files arrive, before any handler is asked."""
 
 
 class Gate:
@@ -33,11 +43,23 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        if scope["type"] == "http" and _has_own_right(scope["method"], scope["path"]):
+            scope.setdefault("state", {})["account"] = ""
+            if scope["path"].startswith("/demo/") and _is_large(scope):
+                await _too_large()(scope, receive, send)
+            else:
+                await self.app(scope, receive, _unkept(send))
+            return
         name = LOCAL
         if self._needed:
             name = await run_in_threadpool(self._account, HTTPConnection(scope)) or ""
         scope.setdefault("state", {})["account"] = name
-        if name or scope["path"] in OPEN_PATHS:
+        if scope["type"] == "http" and not name and _is_large(scope):
+            await _too_large()(scope, receive, send)
+        elif scope["path"] == UPLOAD and name and not await run_in_threadpool(self._accounts.may_start, name):
+            words = {"message": "You may look and search here, but not bring files."}
+            await JSONResponse(words, HTTPStatus.FORBIDDEN)(scope, receive, send)
+        elif name or scope["path"] in OPEN_PATHS:
             await self.app(scope, receive, _unkept(send) if self._needed else send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -56,6 +78,22 @@ class Gate:
         """An account that a proxy vouches for; one that the proxy brings for the first time is made, without a password."""
         record = self._accounts.vouched(name)
         return None if record is None or record.disabled else record.name
+
+
+def _has_own_right(method: str, path: str) -> bool:
+    pattern = OWN_RIGHTS.get(method)
+    return pattern is not None and pattern.fullmatch(path) is not None
+
+
+def _is_large(scope: Scope) -> bool:
+    """Whether a body is announced to be large, or not announced."""
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length", b"0")
+    return b"transfer-encoding" in headers or not length.isdigit() or int(length) > MOST_FROM_STRANGERS
+
+
+def _too_large() -> Response:
+    return JSONResponse({"message": "That is too much."}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def _unkept(send: Send) -> Send:

@@ -47,7 +47,7 @@ class PresetChoice:
             try:
                 config = form.read(given)
                 wanted = _presets(tab, owner_of(request), dataset_id, given)
-                folder = tab.shell.studio.datasets.get(owner_of(request), dataset_id).folder
+                folder = tab.shell.studio.datasets.see(owner_of(request), dataset_id).folder
             except StudioError:
                 return gr.skip(), gr.skip()
             found = next(
@@ -93,7 +93,7 @@ def _presets(tab: "TrainTab", owner: str, dataset_id: str, given: dict[str, Any]
     """Preset -> the suggested settings as it wants them."""
     from studio.training.suggest import apply_preset, suggest_config
 
-    info = tab.shell.studio.datasets.get(owner, dataset_id).info
+    info = tab.shell.studio.datasets.see(owner, dataset_id).info
     suggested = suggest_config(info, tab.location(owner, str(given["base_model"] or "").strip()))
     return {preset.id: apply_preset(suggested, preset, info.rows) for preset in PRESETS}
 

@@ -22,12 +22,13 @@ ENDED = ("succeeded", "failed", "cancelled")
 OUTCOMES = {"better": "Better", "worse": "Worse", "no_difference": "No clear difference"}
 
 
-def run_row(record: Any) -> dict[str, Any]:
-    """What the list of runs shows of a RunRecord."""
+def run_row(record: Any, viewer: str) -> dict[str, Any]:
+    """What the list of runs shows of a RunRecord. ``viewer``: who looks; only the owner may change it."""
     return {
         "id": record.id,
         "name": record.name,
         "owner": record.owner,
+        "mine": record.owner == viewer,
         "dataset": record.dataset_name,
         "dataset_id": record.dataset_id,
         "base": record.base_label,
@@ -40,29 +41,32 @@ def run_row(record: Any) -> dict[str, Any]:
         "steps": record.steps or 0,
         "eta_s": record.eta_s,
         "position": record.position,
+        "starts_in_s": record.starts_in_s,
+        "message": record.message,
         "created": record.created.isoformat() if record.created else None,
         "started": record.started.isoformat() if record.started else None,
         "ended": record.ended.isoformat() if record.ended else None,
     }
 
 
-def run_detail(record: Any, verdict: Verdict | None) -> dict[str, Any]:
+def run_detail(record: Any, verdict: Verdict | None, viewer: str) -> dict[str, Any]:
     """Everything about one run that does not change every second."""
     config = record.config
     return {
-        **run_row(record),
+        **run_row(record, viewer),
         "notes": record.notes,
         "loss": LOSS[config.loss].label,
-        "message": record.message,
         "hint": record.hint,
         "attempt": record.attempt,
-        "resumable": record.resumable,
+        "resumable": record.resumable and record.owner == viewer,
         "config": config.model_dump(),
         "settings": settings_in_words(config, record.base_label),
         "verdict": None if verdict is None else verdict_words(verdict),
         "downloadable": record.state == "succeeded",
-        "has_script": record.state == "succeeded" and (RunFolder(record.folder).script / "script.py").is_file(),
         "has_evidence": (RunFolder(record.folder).evidence / "meta.json").is_file(),
+        "has_script": record.owner == viewer
+        and record.state == "succeeded"
+        and (RunFolder(record.folder).script / "script.py").is_file(),
         "metrics": {m.id: {"label": m.label, "help": m.help} for m in METRIC.values()},
     }
 

@@ -41,7 +41,7 @@ class RunsTab:
         def try_in_search(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
             """The page asks with the id of a run that has a model."""
             owner = owner_of(request)
-            record = self.shell.studio.runs.get(owner, str(event.run))
+            record = self.shell.studio.runs.see(owner, str(event.run))
             corpus_id = search.corpus_of(owner, record.dataset_id)
             return go("search"), record.id, corpus_id, *search.show(record.id, corpus_id, request)
 

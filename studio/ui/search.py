@@ -13,6 +13,7 @@ from studio.ui.datainputs import FILE_TYPES
 from studio.ui.handlers import any_of, on, owner_of
 from studio.ui.shell import Shell, asked, remember
 from studio.ui.theme import markup
+from studio.ui.tools import share
 
 EXAMPLES = 4
 TOP_K = 10
@@ -27,6 +28,7 @@ class SearchTab:
     shell: Shell
     run: gr.Dropdown
     corpus: gr.Dropdown
+    share: gr.HTML
     blank: gr.HTML
     panel: gr.Column
     status: gr.HTML
@@ -44,7 +46,7 @@ class SearchTab:
     @property
     def outputs(self) -> list[Any]:
         """Outputs of :meth:`show`."""
-        return [self.run, self.corpus, self.blank, self.panel, *self.examples, self.results, *self.progress]
+        return [self.run, self.corpus, self.share, self.blank, self.panel, *self.examples, self.results, *self.progress]
 
     @property
     def progress(self) -> list[Any]:
@@ -52,36 +54,45 @@ class SearchTab:
         return [self.status, self.timer, self.button]
 
     def corpus_of(self, owner: str, dataset_id: str) -> str:
-        """Id of the corpus made of the texts of a dataset; makes it when there is none. '' when the dataset is gone."""
+        """Id of the corpus made of the texts of a dataset; makes it when there is none, but not for a viewer. '' when there is
+        none, or the dataset is gone."""
         corpora = self.shell.studio.corpora
         try:
-            dataset = self.shell.studio.datasets.get(owner, dataset_id)
+            dataset = self.shell.studio.datasets.see(owner, dataset_id)
         except NotFound:
             return ""
-        made = (c for c in corpora.list(owner) if searchview.is_of(c, dataset))
-        return (next(made, None) or corpora.create_from_dataset(owner, dataset_id)).id
+        made = (c for c in (*corpora.list(owner), *corpora.shared(owner)) if searchview.is_of(c, dataset))
+        corpus = next(made, None)
+        if corpus is None and not self.shell.studio.accounts.may_start(owner):
+            return ""
+        return (corpus or corpora.create_from_dataset(owner, dataset_id)).id
 
     def show(self, run_id: str, corpus_id: str, request: gr.Request) -> tuple[Any, ...]:
         """The tab for a tuned model and a corpus; '' or what is gone shows what to do first."""
         owner, studio = owner_of(request), self.shell.studio
-        runs = [run for run in studio.runs.list(owner) if searchview.has_model(run)]
-        corpora = studio.corpora.list(owner)
+        runs = [r for r in (*studio.runs.list(owner), *studio.runs.shared(owner)) if searchview.has_model(r)]
+        corpora = [*studio.corpora.list(owner), *studio.corpora.shared(owner)]
         run = next((r for r in runs if r.id == run_id), None)
         corpus = next((c for c in corpora if c.id == corpus_id), None)
         more = [
-            (f"{d.name} - texts of this dataset", f"dataset:{d.id}")
-            for d in studio.datasets.list(owner)
-            if not any(searchview.is_of(c, d) for c in corpora)
+            (f"{d.name} - texts of this dataset{searchview.shared_by(d, owner)}", f"dataset:{d.id}")
+            for d in (*studio.datasets.list(owner), *studio.datasets.shared(owner))
+            if not any(searchview.is_of(c, d) for c in corpora) and studio.accounts.may_start(owner)
         ]
         ready = run is not None and corpus is not None
         examples = searchview.examples(studio, owner, run, corpus, EXAMPLES) if run is not None else []
         examples += [""] * (EXAMPLES - len(examples))
         return (
-            gr.update(choices=[(searchview.run_label(r), r.id) for r in runs], value=run.id if run else None),
             gr.update(
-                choices=[(f"{c.name} - {c.rows:,} texts", c.id) for c in corpora] + more,
+                choices=[(f"{searchview.run_label(r)}{searchview.shared_by(r, owner)}", r.id) for r in runs],
+                value=run.id if run else None,
+            ),
+            gr.update(
+                choices=[(f"{c.name} - {c.rows:,} texts{searchview.shared_by(c, owner)}", c.id) for c in corpora]
+                + more,
                 value=corpus.id if corpus else None,
             ),
+            share.value(owner, "corpus", corpus),
             gr.update(value=searchview.blank(bool(runs), run is not None), visible=not ready),
             gr.update(visible=ready),
             *(gr.update(value=words, visible=bool(words)) for words in examples),
@@ -198,6 +209,7 @@ def build(shell: Shell) -> SearchTab:
                 [], label="Column that holds the texts", elem_id="search-column", visible=False, interactive=True
             )
             add = gr.Button("Use these texts", elem_id="search-add", visible=False)
+    shown = share.switch("search-share")
     notice = markup(elem_id="search-notice")
     blank = markup(searchview.blank(False, False), elem_id="search-blank")
     with gr.Column(visible=False, elem_id="search-panel") as panel:
@@ -221,6 +233,6 @@ def build(shell: Shell) -> SearchTab:
         markup(f'<p class="fine">{html.text(HELP)}</p>', elem_id="search-help")
     timer = gr.Timer(1.0, active=False)
     return SearchTab(
-        shell, run, corpus, blank, panel, status, timer, query, button, examples, results, gr.State(""), file, column, add,
+        shell, run, corpus, shown, blank, panel, status, timer, query, button, examples, results, gr.State(""), file, column, add,
         notice,
     )  # fmt: skip

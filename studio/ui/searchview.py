@@ -24,6 +24,11 @@ def is_of(corpus: Any, dataset: Any) -> bool:
     return corpus.dataset_id == dataset.id
 
 
+def shared_by(record: Any, viewer: str) -> str:
+    """What is added to a name of somebody else's."""
+    return "" if record.owner == viewer else f" (shared by {record.owner})"
+
+
 def run_label(run: Any) -> str:
     return run.name
 

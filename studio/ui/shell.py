@@ -7,7 +7,7 @@ import gradio as gr
 
 from studio.settings import Settings
 
-TABS = ("start", "data", "train", "runs", "search")
+TABS = ("start", "data", "train", "runs", "search", "admin")
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,17 @@ STATIC = Path(__file__).with_name("static")
 SCRIPTS = (
     "studio.js",
     "charts.js",
+    "share.js",
     "runview.js",
     "run_forgotten.js",
     "runs.js",
+    "run_sharing.js",
     "sweeps.js",
     "makings.js",
     "review.js",
     "edit.js",
     "run_evidence.js",
+    "admin.js",
 )
 """In the order in which they need each other. Gradio adds scripts in no certain order, so they are served as one."""
 
@@ -27,6 +30,8 @@ HEAD = """
 <link rel="stylesheet" href="./ui/studio.css">
 <link rel="stylesheet" href="./ui/tools.css">
 <link rel="stylesheet" href="./ui/evidence.css">
+<link rel="stylesheet" href="./ui/sharing.css">
+<link rel="stylesheet" href="./ui/admin.css">
 <script src="./studio.js"></script>
 """
 

@@ -101,8 +101,9 @@ class TrainTab:
         """The form for a dataset, everything suggested (or as ``config`` has it); '' or one that is gone shows what to do
         first."""
         owner = owner_of(request)
-        records = self.shell.studio.datasets.list(owner)
-        choices = [(dataset_label(record), record.id) for record in records]
+        datasets, runs = self.shell.studio.datasets, self.shell.studio.runs
+        records = [*datasets.list(owner), *datasets.shared(owner)]
+        choices = [(dataset_label(record, owner), record.id) for record in records]
         record = next((r for r in records if r.id == dataset_id), None)
         if record is None:
             hidden = gr.update(visible=False)
@@ -125,7 +126,7 @@ class TrainTab:
 
         config = config or suggest_config(record.info, data=load_rows(record.folder))
         updates = form.show(config)
-        models = trainview.base_choices(self.shell.studio.runs.list(owner))
+        models = trainview.base_choices([*runs.list(owner), *runs.shared(owner)], owner)
         objective, words = self._objective(owner, record.info, config.model_dump())
         updates |= objective
         for name in MODEL_FIELDS:
@@ -199,12 +200,12 @@ class TrainTab:
         from studio.training.judging import own_test
 
         try:
-            record, *also = (self.shell.studio.datasets.get(owner, id) for id in (dataset_id, *others.also))
+            record, *also = (self.shell.studio.datasets.see(owner, id) for id in (dataset_id, *others.also))
             along = [(other.info, load_rows(other.folder)) for other in also]
             data = load_rows(record.folder)
             test = None
             if others.test:
-                test = own_test(self.shell.studio.datasets.get(owner, others.test).folder, config.seed)
+                test = own_test(self.shell.studio.datasets.see(owner, others.test).folder, config.seed)
             guess = estimate_together(record.info, data, self.located(owner, config), along, test)
             words = trainview.estimate_words(guess, lambda numbers: rows_numbered(data, numbers))
         except StudioError as error:
@@ -221,7 +222,7 @@ class TrainTab:
         distil, _, run_id = base_model.rpartition("run:")
         if not run_id or distil not in ("", DISTIL) or "run:" not in base_model:
             return base_model
-        return f"{distil}{self.shell.studio.runs.get(owner, run_id).folder / 'model'}"
+        return f"{distil}{self.shell.studio.runs.see(owner, run_id).folder / 'model'}"
 
     @staticmethod
     def _read(*rest: Any) -> tuple[dict[str, Any], Others, gr.Request]:
@@ -248,7 +249,7 @@ class TrainTab:
         owner = owner_of(request)
         skipped = tuple(gr.skip() for _ in (*FOLLOWS_BASE, *OBJECTIVE, self.why, self.unfit, self.settings))
         try:
-            record = self.shell.studio.datasets.get(owner, dataset_id)
+            record = self.shell.studio.datasets.see(owner, dataset_id)
             location = self.location(owner, str(given["base_model"] or "").strip())
             suggested = suggest_config(record.info, location, load_rows(record.folder))
         except StudioError as error:
@@ -281,7 +282,7 @@ class TrainTab:
 
     def _learn(self, dataset_id: str, given: dict[str, Any], others: Others, request: gr.Request) -> tuple[Any, ...]:
         owner = owner_of(request)
-        record = self.shell.studio.datasets.get(owner, dataset_id)
+        record = self.shell.studio.datasets.see(owner, dataset_id)
         updates, words = self._objective(owner, record.info, given)
         judged = self.reestimate(dataset_id, *(given[name] for name in form.ALL), *others, request)
         return *(updates[name] for name in OBJECTIVE), *words, *judged

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from studio.training.suggest import LossChoice, ModifierChoice
 
 
-def base_choices(runs: list[Any]) -> list[tuple[str, str]]:
-    """(label, value) of every base model that can be chosen without typing. ``runs``: the owner's, newest first."""
+def base_choices(runs: list[Any], viewer: str = "") -> list[tuple[str, str]]:
+    """(label, value) of every base model that can be chosen without typing. ``runs``: the owner's, newest first, and those that
+    others share with ``viewer``."""
     here = {record.id for record in installed_models()}
     ready = [(f"{record.label} - on this machine", record.id) for record in MODELS if record.id in here]
-    tuned = [(f"{run.name} - tuned here", f"run:{run.id}") for run in runs if run.state == "succeeded"]
+    tuned = [
+        (f"{run.name} - tuned {f'by {run.owner}' if viewer and run.owner != viewer else 'here'}", f"run:{run.id}")
+        for run in runs
+        if run.state == "succeeded"
+    ]
     others = [
         (f"{record.label} - {record.size_mb:,} MB to download", record.id)
         for record in MODELS

@@ -1,4 +1,5 @@
-"""A server that people sign in to, in a real browser; and what one member gets of another's through the page's handlers."""
+"""A server that people sign in to, in a real browser; and what a member and a viewer get of another's things, private and
+shared ones, through the page's handlers."""
 
 import httpx
 import pytest
@@ -6,32 +7,52 @@ from launch import Server
 from proxy import under_a_path
 
 from studio.data.table import Roles
+from studio.runs.store import CORPORA, DATASETS, KEYS, MAKINGS, RUNS, SWEEPS, UPLOADS, Store
 from studio.runs.studio import Studio
 from studio.settings import Settings
+from tests.runs.scene import StandIn, config, wait_until_over
 
 PASSWORD = "a long enough one"
-SECRET = "velociraptor"
-"""A word of ada's that nobody else may ever be told."""
+SECRET, SHOWN = "velociraptor", "brontosaurus"
+"""Words of ada's: one that nobody else may ever be told, and one of what she shares with the lab."""
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """The server, and ids and a path of ada's."""
     workspace = tmp_path_factory.mktemp("lab") / "workspace"
-    studio = Studio(Settings(workspace=workspace))
+    studio = Studio(Settings(workspace=workspace), StandIn())
     studio.start()
-    for name in ("ada", "bob"):
-        studio.accounts.add(name, PASSWORD)
+    for name, role in (("root", "admin"), ("ada", "member"), ("bob", "member"), ("eve", "viewer")):
+        studio.accounts.add(name, PASSWORD, role)
     table = workspace / "tmp" / "gradio" / "table.csv"
-    table.write_text("question,answer\n" + "".join(f"{SECRET} {i}?,the {SECRET} is {i}\n" for i in range(30)))
-    upload = studio.datasets.stage("ada", table, f"{SECRET}.csv")
-    dataset = studio.datasets.create("ada", upload.id, Roles("question", "answer"), SECRET)
-    corpus = studio.corpora.create_from_dataset("ada", dataset.id)
+    private, shown = (_things(studio, table, word) for word in (SECRET, SHOWN))
+    for kind, id in zip(("dataset", "corpus", "run"), shown[1:], strict=True):
+        studio.sharing.with_lab("ada", kind, id, True)
     studio.close()
     server = Server(workspace, STUDIO_ACCOUNTS="required", STUDIO_ROOT_PATH="/tools/studio")
     server.start()
-    yield server, [upload.id, dataset.id, corpus.id], str(table)
+    yield server, private, shown, str(table)
     server.end()
+
+
+def _things(studio, table, word):
+    """Ids of an upload, a dataset, a corpus and a run."""
+    table.write_text("question,answer\n" + "".join(f"{word} {i}?,the {word} is {i}\n" for i in range(30)))
+    upload = studio.datasets.stage("ada", table, f"{word}.csv")
+    dataset = studio.datasets.create("ada", upload.id, Roles("question", "answer"), word)
+    corpus = studio.corpora.create_from_dataset("ada", dataset.id)
+    run = wait_until_over(studio, studio.runs.create("ada", dataset.id, config(), word))
+    return [upload.id, dataset.id, corpus.id, run.id]
+
+
+def _had(server, owner):
+    """What the database holds of somebody: (kind, id, name or file name)."""
+    store = Store(f"sqlite:///{server.workspace / 'studio.db'}")
+    tables = (UPLOADS, DATASETS, CORPORA, RUNS, MAKINGS, SWEEPS, KEYS)
+    had = {(t.name, row["id"], row.get("name")) for t in tables for row in store.all_of(t, owner)}
+    store.close()
+    return had
 
 
 @pytest.fixture(scope="module")
@@ -72,23 +93,29 @@ def test_people_sign_in_and_out_on_a_page_and_see_their_own_things_only(proxied,
     context.close()
 
 
-def test_another_member_gets_nothing_through_any_handler_of_the_page(lab):
+@pytest.mark.parametrize("who", ["bob", "eve"])
+def test_others_get_nothing_private_and_change_nothing_through_any_handler_of_the_page(lab, who):
     """Every function of the page, the hidden ones too, called as the browser calls it, with ada's ids in every text."""
-    server, ids, table = lab
+    server, private, shown, table = lab
+    ids = [*private[:3], table, shown[1]] if who == "bob" else [private[1], *shown[1:]]
+    before = _had(server, "ada")
     with httpx.Client(base_url=server.url, timeout=30) as client:
-        assert client.post("/login", data={"name": "bob", "password": PASSWORD}).status_code == 303
+        assert client.post("/login", data={"name": who, "password": PASSWORD}).status_code == 303
         config = client.get("/config").json()
         kinds = {component["id"]: component for component in config["components"]}
         functions = [f for f in config["dependencies"] if f["backend_fn"]]
         assert len(functions) > 20
         for function in functions:
-            for place, id in enumerate([*ids, table]):
+            for place, id in enumerate(ids):
                 session = f"s{function['id']}x{place}"
                 data = [_value(kinds[component], id) for component in function["inputs"]]
                 told = _call(client, {"data": data, "fn_index": function["id"], "session_hash": session}, id)
                 assert SECRET not in told.replace(f"{SECRET}.csv", ""), (
                     f"{function['api_name']} with {id}: {told[:500]}"
                 )
+    assert _had(server, "ada") == before
+    if who == "eve":
+        assert not _had(server, who), "a viewer has made something"
 
 
 def _call(client, body, id):

@@ -29,10 +29,10 @@ PARTS = {
     "hub": HubDatasets,
 }
 OWN_NOTHING = {
-    "datasets": {"stage", "create_sample", "list", "sweep", "add"},
+    "datasets": {"stage", "create_sample", "list", "shared", "sweep", "add"},
     "drafts": set(),
-    "runs": {"list", "page", "base_folder"},
-    "corpora": {"list"},
+    "runs": {"list", "page", "shared", "base_folder"},
+    "corpora": {"list", "shared", "let_idle_models_go"},
     "exports": set(),
     "documents": {"stage"},
     "queries": {"can_go_on"},
@@ -116,7 +116,9 @@ def methods() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("part", "method"), methods())
 def test_a_stranger_gets_nothing(studio, theirs, part, method):
     function = getattr(getattr(studio, part), method)
-    arguments = {name: theirs[name] for name in inspect.signature(function).parameters if name != "owner"}
+    arguments = {
+        name: theirs[name] for name in inspect.signature(function).parameters if name not in ("owner", "viewer")
+    }
     if part == "corpora" and method == "create_from_dataset":
         arguments["roles"] = None
     if method == "base_model":

@@ -16,7 +16,8 @@ from studio.runs import store as store_module
 from studio.runs.migrations import HEAD
 from studio.runs.store import LEGAL, RUNS, UPLOADS, Store, new_id
 
-EARLIER = [f"{number:04}" for number in range(1, int(HEAD))]
+VERSIONS = Path(store_module.__file__).with_name("migrations") / "versions"
+EARLIER = sorted(path.name[:4] for path in VERSIONS.glob("0*.py") if path.name[:4] < HEAD)
 
 
 @pytest.fixture

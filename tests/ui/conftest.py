@@ -7,8 +7,8 @@ import pytest
 
 from studio.runs.studio import Studio
 from studio.settings import Settings
+from studio.ui import admin, data, runs, search, start, train
 from studio.ui import app as page_module
-from studio.ui import data, runs, search, start, train
 from studio.ui.server import build_server
 from studio.ui.shell import TABS
 
@@ -40,7 +40,7 @@ def tabs(studio, settings):
     """name -> what the tab's module built."""
     kept = {}
     with pytest.MonkeyPatch.context() as patch:
-        for name, module in zip(TABS, (start, data, train, runs, search), strict=True):
+        for name, module in zip(TABS, (start, data, train, runs, search, admin), strict=True):
 
             def remembered(shell, name=name, build=module.build):
                 kept[name] = build(shell)

@@ -60,7 +60,8 @@ class LocalExecutor:
         """
         root = str(Path(studio.__file__).resolve().parent.parent)
         paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+        told = read_json(folder / "environment.json", {})  # on which device, where there are several
+        environment = {**os.environ, **told, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-P", "-m", "studio.runs.executors.shim", str(folder.absolute()), module]
         with (folder / "log.txt").open("ab") as log:
             try:

@@ -1,8 +1,22 @@
 """The routes that the page's own scripts ask, a module a noun, each with ``add(app, studio)``.
 
-Every route asks for the owner and passes it on: what belongs to somebody else looks as if it did not exist.
+Every route asks for the owner and passes it on: what belongs to somebody else looks as if it did not exist. Those of ``demo`` and
+``embeddings`` know no owner: a link's token or a key is what they ask for.
 """
 
-from studio.ui.api import compare, downloads, evidence, makings, runs, sweeps, tools, trash
+from studio.ui.api import (
+    admin,
+    compare,
+    demo,
+    downloads,
+    embeddings,
+    evidence,
+    makings,
+    runs,
+    sharing,
+    sweeps,
+    tools,
+    trash,
+)  # fmt: skip
 
-PARTS = (runs, evidence, makings, sweeps, tools, downloads, compare, trash)
+PARTS = (runs, evidence, makings, sweeps, tools, downloads, compare, trash, sharing, demo, embeddings, admin)

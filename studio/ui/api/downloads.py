@@ -24,20 +24,20 @@ def add(app: FastAPI, studio: Any) -> None:
     @app.get("/download/runs/{run_id}.zip")
     def download_model(run_id: str, request: Request) -> FileResponse:
         owner = owner_of(request)
-        record = studio.runs.get(owner, run_id)
+        record = studio.runs.see(owner, run_id)
         archive = studio.exports.archive(owner, run_id)
         return FileResponse(archive, media_type="application/zip", filename=f"{file_name(record.name)}.zip")
 
     @app.get("/download/runs/{run_id}/config.json")
     def download_config(run_id: str, request: Request) -> Response:
-        record = studio.runs.get(owner_of(request), run_id)
+        record = studio.runs.see(owner_of(request), run_id)
         body = json.dumps(record.config.model_dump(), indent=1)
         disposition = f'attachment; filename="{file_name(record.name)}.config.json"'
         return Response(body, media_type="application/json", headers={"content-disposition": disposition})
 
     @app.get("/download/runs/{run_id}/config.yaml")
     def download_settings(run_id: str, request: Request) -> Response:
-        record = studio.runs.get(owner_of(request), run_id)
+        record = studio.runs.see(owner_of(request), run_id)
         disposition = f'attachment; filename="{file_name(record.name)}.yaml"'
         body = to_yaml(record.config, record.name)
         return Response(body, media_type="application/yaml", headers={"content-disposition": disposition})

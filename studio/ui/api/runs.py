@@ -29,21 +29,24 @@ def add(app: FastAPI, studio: Any) -> None:
         request: Request, state: str = "", dataset: str = "", tag: str = "", words: str = "", offset: int = 0,
         limit: int = 50,
     ) -> dict[str, Any]:  # fmt: skip
+        """The person's own, and those that others share with the lab."""
+        owner = owner_of(request)
         page = studio.runs.page(
-            owner_of(request), state=state, dataset_id=dataset, tag=tag, words=words, offset=offset, limit=limit
+            owner, state=state, dataset_id=dataset, tag=tag, words=words, offset=offset, limit=limit
         )
         return {
-            "runs": [run_row(record) for record in page.runs],
+            "runs": [run_row(record, owner) for record in page.runs],
             "total": page.total,
             "datasets": page.datasets,
             "states": [[state, STATES[state]] for state in page.states],
             "tags": page.tags,
+            "queue": studio.runs.queue_state,
         }
 
     @api.get("/{run_id}")
     def run(run_id: str, request: Request) -> dict[str, Any]:
         owner = owner_of(request)
-        return run_detail(studio.runs.get(owner, run_id), studio.runs.verdict(owner, run_id))
+        return run_detail(studio.runs.see(owner, run_id), studio.runs.verdict(owner, run_id), owner)
 
     @api.get("/{run_id}/feed")
     def feed(run_id: str, request: Request, since: int = 0) -> dict[str, Any]:
@@ -58,6 +61,11 @@ def add(app: FastAPI, studio: Any) -> None:
         studio.runs.stop(owner_of(request), run_id, wish.keep)
         return {}
 
+    @api.post("/{run_id}/first")
+    def first(run_id: str, request: Request) -> dict[str, Any]:
+        studio.runs.put_first(owner_of(request), run_id)
+        return {}
+
     @api.post("/{run_id}/resume")
     def resume(run_id: str, request: Request) -> dict[str, Any]:
         studio.runs.resume(owner_of(request), run_id)
@@ -65,7 +73,8 @@ def add(app: FastAPI, studio: Any) -> None:
 
     @api.put("/{run_id}/about")
     def describe(run_id: str, request: Request, about: About) -> dict[str, Any]:
-        return run_row(studio.runs.describe(owner_of(request), run_id, about.tags, about.notes))
+        owner = owner_of(request)
+        return run_row(studio.runs.describe(owner, run_id, about.tags, about.notes), owner)
 
     @api.delete("/{run_id}")
     def delete(run_id: str, request: Request) -> dict[str, Any]:

@@ -9,6 +9,8 @@ window.studio.mountRuns = (element, trigger) => {
     "judging tuned": "Judging the tuned model", saving: "Saving", done: "Finishing",
   };
 
+  const QUEUE = { paused: "The queue is paused by an admin: what runs goes on, nothing more starts.", draining: "The queue takes nothing new: an admin lets it run empty." };
+
   // The table
 
   const body = h("tbody");
@@ -19,7 +21,8 @@ window.studio.mountRuns = (element, trigger) => {
     h("p", {}, "Choose a dataset in the Train tab and press Train; the run appears here at once."));
   const detail = h("div", { class: "run-detail", hidden: true });
   const trouble = h("div", { class: "notice error", role: "alert", hidden: true });
-  root.replaceChildren(trouble, blank, list, detail);
+  const told = h("div", { class: "notice info", role: "status", hidden: true });
+  root.replaceChildren(trouble, told, blank, list, detail);
   const rows = new Map();
 
   function put(node, text) {
@@ -56,8 +59,8 @@ window.studio.mountRuns = (element, trigger) => {
     cells.bar.value = share(run);
     cells.bar.setAttribute("aria-label", `Progress of ${run.name}`);
     put(cells.share, run.steps ? `${run.step.toLocaleString("en")} of ${run.steps.toLocaleString("en")} steps` : "");
-    put(cells.left, run.state === "running" ? duration(run.eta_s) : "");
-    put(cells.owner, run.owner);
+    put(cells.left, run.state === "running" ? duration(run.eta_s) : run.state === "queued" && run.starts_in_s > 1 ? `starts in ${duration(run.starts_in_s)}` : "");
+    put(cells.owner, run.mine ? run.owner : `${run.owner} (shared)`);
     put(cells.started, when(run.started || run.created));
     line.classList.toggle("chosen", run.id === chosen);
     button.setAttribute("aria-current", run.id === chosen ? "true" : "false");
@@ -72,7 +75,9 @@ window.studio.mountRuns = (element, trigger) => {
   }
 
   async function listRuns() {
-    const { runs } = await request("/api/runs");
+    const { runs, queue } = await request("/api/runs");
+    told.hidden = !QUEUE[queue];
+    put(told, QUEUE[queue] || "");
     for (const [id, { line }] of rows) if (!runs.some((run) => run.id === id)) { line.remove(); rows.delete(id); }
     runs.forEach((run, position) => {
       if (!rows.has(run.id)) rows.set(run.id, row(run));
@@ -80,6 +85,8 @@ window.studio.mountRuns = (element, trigger) => {
       if (body.children[position] !== made.line) body.insertBefore(made.line, body.children[position] || null);
       fill(made, run);
     });
+    const waits = runs.find((run) => run.id === chosen && run.state === "queued");
+    if (waits && view) view.placed(waits);
     blank.hidden = runs.length > 0;
     list.hidden = runs.length === 0;
     if (runs.length && !runs.some((run) => run.id === chosen)) choose(runs[0].id);

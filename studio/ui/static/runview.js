@@ -7,16 +7,18 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
   let smoothing = Number(localStorage.getItem("studio.smoothing") ?? 0.6);
   let metric = null;
   const history = { train: {}, eval: {}, base: {}, metrics: [], primary: null, steps: run.steps };
-  const view = { next: 0, complete: false, take, renew, wake };
+  const view = { next: 0, complete: false, take, renew, wake, placed };
 
   // Heading, state, buttons
   const title = h("h3", {}, run.name);
   const state = h("span");
-  const about = h("p", { class: "fine" }, `${run.dataset} · from ${run.base} · ${run.loss}`);
+  const about = h("p", { class: "fine" }, `${run.dataset} · from ${run.base} · ${run.loss}${run.mine ? "" : ` · shared by ${run.owner}, to look at and to search with`}`);
   const button = (label, kind, onclick) => h("button", { type: "button", class: `button ${kind}`, onclick }, label);
   const stop = button("Stop", "plain", () => act("POST", "/stop", { keep: false }));
   const keep = button("Stop and keep", "plain", () => act("POST", "/stop", { keep: true }));
   keep.title = "Stop now, then save and judge the model as it is";
+  const hurry = button("Move to the front", "plain", () => act("POST", "/first"));
+  hurry.title = "It starts before your other waiting runs; those of others are not touched";
   const resume = button("Resume", "plain", () => act("POST", "/resume"));
   const remove = button("Delete", "plain", askDelete);
   const search = button("Try it in search", "primary", tryInSearch);
@@ -25,7 +27,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     title: "The same training as a Python script that needs only sentence-transformers, with its rows" }, "Python script with its rows (zip)");
   stop.id = "run-stop"; keep.id = "run-stop-keep"; resume.id = "run-resume"; remove.id = "run-delete";
   search.id = "run-search"; download.id = "run-download";
-  const actions = h("div", { class: "run-actions" }, keep, stop, resume, remove);
+  const actions = h("div", { class: "run-actions" }, hurry, keep, stop, resume, remove);
   const sure = h("dialog", { class: "sure" });
   const status = h("p", { class: "run-status", id: "run-status" });
   const spoken = h("p", { class: "sr", "aria-live": "polite" });
@@ -69,7 +71,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
       part.show(body, run);
     }
     return { fold, renew() {
-      fold.hidden = !part.wanted(run);
+      fold.hidden = !part.wanted(run) || (!run.mine && !part.shared);
       const title = typeof part.title === "function" ? part.title(run) : part.title;
       if (summary.textContent !== title) summary.textContent = title;
       fill();
@@ -101,15 +103,23 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     state.textContent = run.label;
     state.className = `state ${run.state}`;
     const over = ENDED.includes(run.state);
-    stop.hidden = over;
+    stop.hidden = over || !run.mine;
     stop.disabled = run.state === "stopping";
-    keep.hidden = !(run.state === "running" && run.phase === "training" && run.step > 0);
+    keep.hidden = !run.mine || !(run.state === "running" && run.phase === "training" && run.step > 0);
+    hurry.hidden = !(run.mine && run.state === "queued" && run.position > 1);
     resume.hidden = !run.resumable;
-    remove.hidden = !over;
+    remove.hidden = !over || !run.mine;
+    logBox.hidden = !run.mine;
     script.hidden = !run.has_script;
     bar.hidden = over;
     showEnd();
     for (const each of folds) each.renew();
+  }
+
+  /** A waiting run's place may have changed; `row` is as the list of runs has it. */
+  function placed(row) {
+    Object.assign(run, { position: row.position, starts_in_s: row.starts_in_s, message: row.message });
+    hurry.hidden = !(run.mine && run.position > 1);
   }
 
   function wake() {
@@ -203,7 +213,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
 
   function say(feed, phases, over) {
     const parts = [];
-    if (feed.state === "queued") parts.push(run.position > 1 ? `Waiting: ${run.position - 1} before it in the queue` : "Starting");
+    if (feed.state === "queued") parts.push(...waiting());
     else if (feed.state === "stopping") parts.push("Stopping");
     else if (!over) parts.push(phases[feed.phase] || "Starting");
     if (!over && feed.phase === "downloading" && feed.download) parts.push(`${megabytes(feed.download.done)} of ${megabytes(feed.download.total)}`);
@@ -218,6 +228,14 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     bar.value = download ? (100 * download.done) / download.total : feed.steps ? (100 * feed.step) / feed.steps : 0;
     const now = Date.now();
     if (feed.phase !== lastPhase || now - lastSpoken > 15000) { spoken.textContent = text; lastSpoken = now; lastPhase = feed.phase; }
+  }
+
+  /** Why it does not run yet, as far as that is known; `run` is as it was when its place was last looked up. */
+  function waiting() {
+    if (run.message) return [run.message];
+    const words = [run.position > 1 ? `Waiting: ${run.position - 1} before it in the queue` : run.starts_in_s > 1 ? "Next in the queue" : "Starting"];
+    if (run.starts_in_s > 1) words.push(`starts in about ${duration(run.starts_in_s)}`);
+    return words;
   }
 
   function megabytes(bytes) {

@@ -1,7 +1,7 @@
 // What every tab needs: the page's address, keyboard control of the tab bar, a page that notices a restarted server.
 "use strict";
 window.studio = (() => {
-  const SHOWN = { start: [], data: ["dataset"], train: ["dataset"], runs: ["run"], search: ["run", "corpus"] };
+  const SHOWN = { start: [], data: ["dataset"], train: ["dataset"], runs: ["run"], search: ["run", "corpus"], admin: [] };
   const asked = new URLSearchParams(location.search);
   const ids = { dataset: asked.get("dataset") || "", run: asked.get("run") || "", corpus: asked.get("corpus") || "" };
   let tab = asked.get("tab") in SHOWN ? asked.get("tab") : "start";
@@ -135,7 +135,8 @@ window.studio = (() => {
 
   /**
    * A fold on the page of a run: { id, title, order, wanted: (run) => whether this run has it, show: (body, run) => fill it }.
-   * It is filled when it is opened first, and again when the run has changed its end. `title` may be a function of the run.
+   * It is filled when it is opened first, and again when the run has changed its end. Runs that others share have
+   * folds with `shared: true` only: the rest asks for what belongs to the owner alone. `title` may be a function of the run.
    */
   const runParts = [];
   function runPart(part) {

@@ -3,13 +3,13 @@
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from studio.ui.tools import edit, negatives, queries, review
+from studio.ui.tools import edit, negatives, queries, review, share
 
 if TYPE_CHECKING:
     from studio.runs.records import DatasetRecord
     from studio.ui.data import DataTab
 
-TOOLS: tuple[ModuleType, ...] = (edit, review, negatives, queries)
+TOOLS: tuple[ModuleType, ...] = (edit, review, negatives, queries, share)
 """Each has ``build(shell) -> Tool``; in the order in which they stand on the page."""
 
 
