@@ -12,13 +12,14 @@ SCRIPTS = (
     "studio.js",
     "charts.js",
     "runview.js",
-    "run_forgotten.js",
     "runs.js",
     "sweeps.js",
     "makings.js",
     "review.js",
     "edit.js",
     "run_evidence.js",
+    "run_forgotten.js",
+    "run_seen.js",
 )
 """In the order in which they need each other. Gradio adds scripts in no certain order, so they are served as one."""
 
@@ -27,6 +28,7 @@ HEAD = """
 <link rel="stylesheet" href="./ui/studio.css">
 <link rel="stylesheet" href="./ui/tools.css">
 <link rel="stylesheet" href="./ui/evidence.css">
+<link rel="stylesheet" href="./ui/seen.css">
 <script src="./studio.js"></script>
 """
 
