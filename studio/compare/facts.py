@@ -136,7 +136,7 @@ def _judged_on(folder: RunFolder, info: DatasetInfo, verdict: Verdict) -> Judged
         format=info.judged_as,
         metric=verdict.primary,
         data="".join(_digest(path) for path in files if path.is_file()),
-        rows=hashlib.sha256(json.dumps(split.get("heldout", [])).encode()).hexdigest(),
+        rows=hashlib.sha256(json.dumps(split.get("test") or split.get("heldout", [])).encode()).hexdigest(),
         searched=verdict.corpus_size,
     )
 

@@ -9,6 +9,7 @@ from studio.errors import NotFound
 from studio.evaluation.evidence import load_meta, load_slices
 from studio.evaluation.lookup import Evidence, Wish
 from studio.evaluation.slices import FEW
+from studio.files import read_json
 from studio.recent import Recent
 from studio.runs.datasets import Datasets
 from studio.runs.training_runs import Runs
@@ -56,7 +57,9 @@ class RunEvidence:
         return self._read.get((run_id, written), lambda: Evidence(folder))
 
     def _dataset(self, owner: str, run_id: str) -> str:
+        run = self._runs.get(owner, run_id)
+        judged = read_json(RunFolder(run.folder).run, {}).get("test_id")
         try:
-            return self._datasets.get(owner, self._runs.get(owner, run_id).dataset_id).id
+            return self._datasets.get(owner, judged or run.dataset_id).id
         except NotFound:
             return ""

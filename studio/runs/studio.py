@@ -26,6 +26,7 @@ from studio.runs.queries import Queries
 from studio.runs.queue import IndexLane, MakingLane, TrainingLane
 from studio.runs.quotas import Quotas
 from studio.runs.reviews import Reviews
+from studio.runs.seen import RunSeen
 from studio.runs.sharing import Sharing
 from studio.runs.slots import Devices
 from studio.runs.store import Store
@@ -105,6 +106,7 @@ class Studio:
         exports   archive(owner, run_id) -> Path of a zip of the tuned model
         evidence  page(owner, run_id, wish) -> dict; row(owner, run_id, place) -> dict; slices(owner, run_id) -> dict
                   table(owner, run_id, wish) -> pa.Table
+        seen      show(owner, run_id) -> SeenOfRun
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
     learning_rate, rows_per_s}, eval {step, loss, <metric> ...}, metrics [ids], primary, eta_s, rows_per_s, notes
@@ -168,6 +170,7 @@ class Studio:
         self.drafts = Drafts(self.datasets, workspace)
         self.exports = Exports(workspace, self.runs)
         self.evidence = RunEvidence(self.runs, self.datasets)
+        self.seen = RunSeen(self.runs)
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.imports = Imports(self.datasets, self.makings)
         self.hub = HubDatasets(

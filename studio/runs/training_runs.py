@@ -148,6 +148,7 @@ class Runs:
             for number, other in enumerate(others, 1):
                 link_tree(other.folder, aside.datasets / str(number))
             if judge is not None:
+                run["test_id"] = judge.id
                 link_tree(judge.folder, aside.test)
             for field, row in runs.items():
                 # The folder's name is what the model is called in its child's card.

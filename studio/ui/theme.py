@@ -13,7 +13,6 @@ SCRIPTS = (
     "charts.js",
     "share.js",
     "runview.js",
-    "run_forgotten.js",
     "runs.js",
     "run_sharing.js",
     "sweeps.js",
@@ -22,6 +21,8 @@ SCRIPTS = (
     "edit.js",
     "run_evidence.js",
     "admin.js",
+    "run_forgotten.js",
+    "run_seen.js",
 )
 """In the order in which they need each other. Gradio adds scripts in no certain order, so they are served as one."""
 
@@ -32,6 +33,7 @@ HEAD = """
 <link rel="stylesheet" href="./ui/evidence.css">
 <link rel="stylesheet" href="./ui/sharing.css">
 <link rel="stylesheet" href="./ui/admin.css">
+<link rel="stylesheet" href="./ui/seen.css">
 <script src="./studio.js"></script>
 """
 

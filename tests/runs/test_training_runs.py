@@ -50,6 +50,7 @@ def test_test_data_come_along_and_must_be_ones_own_and_another_dataset(studio, d
     judge = studio.datasets.create("ada", upload.id, PAIRS, "Judge")
     run = studio.runs.create("ada", dataset.id, config(), test=judge.id)
     assert (run.folder / "test" / "data.parquet").stat().st_ino == (judge.folder / "data.parquet").stat().st_ino
+    assert read_json(RunFolder(run.folder).run)["test_id"] == judge.id
     for also, test in (([], dataset.id), ([judge.id], judge.id)):
         with pytest.raises(RunError, match="cannot judge what is trained on it"):
             studio.runs.create("ada", dataset.id, config(), also=also, test=test)

@@ -13,10 +13,11 @@ from studio.ui.api import (
     evidence,
     makings,
     runs,
+    seen,
     sharing,
     sweeps,
     tools,
     trash,
-)  # fmt: skip
+)
 
-PARTS = (runs, evidence, makings, sweeps, tools, downloads, compare, trash, sharing, demo, embeddings, admin)
+PARTS = (runs, evidence, makings, sweeps, tools, downloads, compare, trash, sharing, demo, embeddings, admin, seen)

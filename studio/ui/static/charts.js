@@ -24,16 +24,16 @@ window.studio.charts = (() => {
     return {
       main: value("--studio-main"), faint: value("--studio-faint"), second: value("--studio-second"),
       base: value("--studio-base"), limit: value("--studio-bad"), ink: value("--studio-ink"), grid: value("--studio-grid"),
-      font: style.fontFamily, paper: value("--studio-paper"),
+      font: style.fontFamily, paper: value("--studio-paper"), of: (role) => (role ? value(`--studio-${role}`) : ""),
     };
   }
 
   function dress(figure) {
     const c = colours();
     const data = figure.data.map(({ role, ...trace }) => {
-      const colour = c[role] || c.main;
+      const colour = c[role] || c.of(role) || c.main;
       if (trace.type === "bar") return { ...trace, marker: { color: colour } };
-      return { ...trace, line: { width: 2, ...trace.line, color: colour }, marker: { size: 6, color: colour } };
+      return { ...trace, line: { width: 2, ...trace.line, color: colour }, marker: { size: 6, ...trace.marker, color: colour } };
     });
     const axis = {
       gridcolor: c.grid, zerolinecolor: c.grid, linecolor: c.grid, tickcolor: c.grid, automargin: true,
