@@ -82,12 +82,7 @@ class Comparison:
             "settings_alike": self.alike,
             "groups": [group_as_plain(group) for group in self.groups],
             "left": self.left,
-            "metrics": {
-                id: {"label": METRIC[id].label, "help": METRIC[id].help}
-                for group in self.groups
-                for id in group.metrics
-                if id in METRIC
-            },
+            "metrics": metrics_of(self.groups),
         }
 
 
@@ -250,6 +245,12 @@ def _plain(run: RunFacts) -> dict[str, Any]:
         "sentence": run.message if verdict is None else verdict.sentence,
         "metrics": [] if verdict is None else [_finite(asdict(metric)) for metric in verdict.metrics],
     }
+
+
+def metrics_of(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
+    """Label and help of every metric that the groups have."""
+    ids = dict.fromkeys(id for group in groups for id in group.metrics if id in METRIC)
+    return {id: {"label": METRIC[id].label, "help": METRIC[id].help} for id in ids}
 
 
 def group_as_plain(group: Group) -> dict[str, Any]:

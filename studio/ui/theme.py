@@ -11,6 +11,10 @@ STATIC = Path(__file__).with_name("static")
 SCRIPTS = (
     "studio.js",
     "charts.js",
+    "trash.js",
+    "run_notes.js",
+    "run_list.js",
+    "compare.js",
     "runview.js",
     "run_forgotten.js",
     "runs.js",
@@ -27,6 +31,7 @@ HEAD = """
 <link rel="stylesheet" href="./ui/studio.css">
 <link rel="stylesheet" href="./ui/tools.css">
 <link rel="stylesheet" href="./ui/evidence.css">
+<link rel="stylesheet" href="./ui/compare.css">
 <script src="./studio.js"></script>
 """
 

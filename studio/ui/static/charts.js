@@ -25,6 +25,7 @@ window.studio.charts = (() => {
       main: value("--studio-main"), faint: value("--studio-faint"), second: value("--studio-second"),
       base: value("--studio-base"), limit: value("--studio-bad"), ink: value("--studio-ink"), grid: value("--studio-grid"),
       font: style.fontFamily, paper: value("--studio-paper"),
+      ...Object.fromEntries([...Array(10).keys()].map((i) => [`c${i}`, value(`--studio-c${i}`)])), // one each of several runs
     };
   }
 
@@ -33,7 +34,8 @@ window.studio.charts = (() => {
     const data = figure.data.map(({ role, ...trace }) => {
       const colour = c[role] || c.main;
       if (trace.type === "bar") return { ...trace, marker: { color: colour } };
-      return { ...trace, line: { width: 2, ...trace.line, color: colour }, marker: { size: 6, color: colour } };
+      const whiskers = trace.error_x ? { error_x: { ...trace.error_x, color: colour } } : {};
+      return { ...trace, ...whiskers, line: { width: 2, ...trace.line, color: colour }, marker: { size: 6, ...trace.marker, color: colour } };
     });
     const axis = {
       gridcolor: c.grid, zerolinecolor: c.grid, linecolor: c.grid, tickcolor: c.grid, automargin: true,
