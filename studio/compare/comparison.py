@@ -179,7 +179,7 @@ def rank(runs: Sequence[RunFacts], against: str = "", paired: bool = True) -> Gr
 
 
 def _evidence(model: tuple[float, RunFacts, str]) -> tuple[Any, str]:
-    return model[1].folder.path / "evidence", model[2]
+    return model[1].folder.evidence, model[2]
 
 
 def _known(first: tuple[float, RunFacts, str], other: tuple[float, RunFacts, str]) -> Difference | None:

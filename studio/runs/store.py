@@ -222,7 +222,9 @@ class Store:
     def longest_wait_s(self) -> float:
         """How long the run waits that is queued longest; 0 when none is."""
         with self._reading() as connection:
-            since = connection.scalar(sa.select(sa.func.min(RUNS.c.queued)).where(RUNS.c.state == "queued"))
+            since = connection.scalar(
+                sa.select(sa.func.min(RUNS.c.queued)).where(RUNS.c.state == "queued", *_there(RUNS))
+            )
         return 0.0 if since is None else max(0.0, time.time() - since)
 
     # backups
@@ -322,7 +324,7 @@ class Store:
 
     def give_up(self, table: sa.Table, *, before: float, owner: str | None = None, id: str | None = None) -> list[Row]:
         """What was deleted before a time (of one owner, one thing) cannot be brought back from now on; also what was given
-        up earlier and is still there. Its folder is to be removed, then its row: :meth:`forget`."""
+        up earlier and is still there. Its folder is to be removed, then its row: :meth:`forget_deleted`."""
         which = [table.c.deleted < before]
         which += [] if owner is None else [table.c.owner == owner]
         which += [] if id is None else [table.c.id == id]
@@ -330,7 +332,7 @@ class Store:
         with self._writing() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def forget(self, table: sa.Table, id: str) -> None:
+    def forget_deleted(self, table: sa.Table, id: str) -> None:
         """The last of what was given up."""
         with self._writing() as connection:
             connection.execute(table.delete().where(table.c.id == id, table.c.deleted == BEING_REMOVED))

@@ -85,23 +85,39 @@ def judged_run(
         }
     ).save(folder.verdict)
     if evidence:
-        _write_rows(folder.path / "evidence", values, {"base": base, "tuned": tuned}, target, len(base))
+        _write_rows(folder.evidence, values, {"base": base, "tuned": tuned}, target, len(base))
     return folder
 
 
 def _write_rows(folder: Path, metrics: list[str], models: dict[str, np.ndarray], target: Any, rows: int) -> None:
     """rows.parquet as studio.evaluation.evidence describes it."""
     folder.mkdir()
+    of_pairs = target is not None
     table: dict[str, Any] = {
         "numbers": [[i + 2] for i in range(rows)],
-        "query": list(range(rows)),
+        "query": pa.nulls(rows, pa.int32()) if of_pairs else list(range(rows)),
         "anchor": [f"question {i}" for i in range(rows)],
         "positive": [[f"answer {i % 20}"] for i in range(rows)],
-        "target": pa.nulls(rows, pa.float64()) if target is None else target,
+        "negative": pa.array([[]] * rows, pa.list_(pa.string())),
+        "right": [1] * rows,
+        "target": pa.array(target) if of_pairs else pa.nulls(rows, pa.float64()),
+        "length": [10] * rows,
+        "language": ["English"] * rows,
+        "doubt": [""] * rows,
+        "doubt_text": [""] * rows,
     }
+    kept = ["similarity", "agreement"] if of_pairs else metrics
     for name, values in models.items():
-        table |= {f"{name}:similarity": values} if target is not None else {f"{name}:{id}": values for id in metrics}
+        table |= {f"{name}:{id}": values for id in kept}
     pq.write_table(pa.table(table), folder / "rows.parquet")
+    by = "agreement" if of_pairs else metrics[0]
+    write_json(
+        folder / "meta.json",
+        {
+            "format": "scored_pair" if of_pairs else "pair", "primary": metrics[0], "by": by, "metrics": kept,
+            "models": [], "columns": [], "texts": rows, "searched": 20,
+        },
+    )  # fmt: skip
 
 
 def _write_events(folder: RunFolder, metrics: list[float], primary: str) -> None:

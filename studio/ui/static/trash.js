@@ -1,7 +1,7 @@
 // What was deleted can be brought back: at once by a notice at the foot of the page, later from a fold on the Runs tab.
 "use strict";
 (() => {
-  const { h, request, ready } = window.studio;
+  const { h, at, request, ready } = window.studio;
   const SECONDS = 20;
   let notice = null;
 
@@ -14,7 +14,7 @@
     try {
       await request(`/api/trash/${one.kind}/${encodeURIComponent(one.id)}/undo`, "POST", {});
       hide();
-      if (one.kind === "dataset") { location.assign(`/?tab=data&dataset=${encodeURIComponent(one.id)}`); return; }
+      if (one.kind === "dataset") { location.assign(at(`/?tab=data&dataset=${encodeURIComponent(one.id)}`)); return; }
       window.dispatchEvent(new CustomEvent("studio:restored", { detail: one }));
     } catch (error) {
       say(h("span", {}, error.message));
