@@ -52,6 +52,7 @@ class Group:
     heldout_rows: int
     searched: int | None
     dataset: str
+    """Name of the dataset that the rows were held out of, or of a person's own test data."""
     against: str
     """Name of the model that ``difference`` is to."""
     standings: tuple[Standing, ...]
@@ -171,7 +172,7 @@ def rank(runs: Sequence[RunFacts], against: str = "", paired: bool = True) -> Gr
         tuple(m.id for m in runs[0].verdict.metrics),
         runs[0].verdict.heldout_rows,
         runs[0].judged_on.searched,
-        runs[0].dataset,
+        runs[0].verdict.judged_on or runs[0].dataset,
         standings[at].name,
         standings,
         tuple(one.run for one in standings if one.run is not None),
@@ -243,6 +244,7 @@ def _plain(run: RunFacts) -> dict[str, Any]:
         "seconds": run.seconds,
         "outcome": None if verdict is None else verdict.outcome,
         "sentence": run.message if verdict is None else verdict.sentence,
+        "general": None if verdict is None or verdict.general is None else _finite(asdict(verdict.general)),
         "metrics": [] if verdict is None else [_finite(asdict(metric)) for metric in verdict.metrics],
     }
 

@@ -125,7 +125,7 @@ def judged_on(folder: RunFolder, info: DatasetInfo, verdict: Verdict) -> JudgedO
 
 def _judged_on(folder: RunFolder, info: DatasetInfo, verdict: Verdict) -> JudgedOn:
     split = read_json(folder.split, {})
-    test = folder.path / "test"
+    test = folder.test
     parts = [test] if test.is_dir() else [folder.dataset]
     if test.is_dir():
         info = load_info(test)
@@ -136,7 +136,7 @@ def _judged_on(folder: RunFolder, info: DatasetInfo, verdict: Verdict) -> Judged
         format=info.judged_as,
         metric=verdict.primary,
         data="".join(_digest(path) for path in files if path.is_file()),
-        rows=hashlib.sha256(json.dumps(split.get("heldout", [])).encode()).hexdigest(),
+        rows=hashlib.sha256(json.dumps(split.get("test", split.get("heldout", []))).encode()).hexdigest(),
         searched=verdict.corpus_size,
     )
 

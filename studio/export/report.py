@@ -45,6 +45,7 @@ def report_of_run(run: RunFacts) -> Report:
         _heading(run),
         _verdict(run),
         _metrics(run),
+        _forgotten(run),
         _curves(run),
         _parts(run),
         _examples(run),
@@ -138,6 +139,22 @@ def _other(one: OtherResult) -> str:
         f"{one.heldout_rows:,} held-out rows)."
     )
     return f"<p>{text(said)}</p>"
+
+
+def _forgotten(run: RunFacts) -> str:
+    general = None if run.verdict is None else run.verdict.general
+    if general is None:
+        return ""
+    rows = "".join(
+        f"<tr><th scope=row>{text(part.label)}</th><td class=n>{part.questions:,}</td><td class=n>{part.base:.3f}</td>"
+        f"<td class=n>{part.tuned:.3f}</td></tr>"
+        for part in general.parts
+    )
+    head = "<th>Asked for</th><th class=n>Questions</th><th class=n>Base</th><th class=n>Tuned</th>"
+    table = (
+        f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>" if rows else ""
+    )
+    return f"<h2>What was forgotten</h2><p>{text(general.sentence)}</p>{table}"
 
 
 def _curves(run: RunFacts) -> str:
@@ -263,7 +280,8 @@ def _held_out(run: RunFacts) -> str:
     counts = [(name, len(split.get(part, []))) for name, part in (("Train", "train"), ("Choose", "validation"))]
     facts = [(name, f"{count:,} rows") for name, count in counts if count]
     heldout = verdict.heldout_rows if verdict else len(split.get("heldout", []))
-    facts.append(("Judge", f"{heldout:,} held-out rows"))
+    judged_on = verdict.judged_on if verdict else ""
+    facts.append(("Judge", f"{heldout:,} rows of {judged_on}" if judged_on else f"{heldout:,} held-out rows"))
     if verdict is not None and verdict.corpus_size:
         facts.append(("Searched", f"{verdict.corpus_size:,} texts a question"))
     said = [verdict.split_note, verdict.note] if verdict else [split.get("note", "")]

@@ -270,7 +270,7 @@ class Store:
         if row.get("deleted") is not None:
             raise NotFound(
                 f"The {_NOUN[table]} '{row['name']}' was deleted.",
-                hint="Bring it back from 'Deleted' on the Runs tab, as long as it stands there.",
+                hint="Bring it back from 'Deleted runs' below the list of runs, as long as it stands there.",
             )
         return dict(row)
 

@@ -1,5 +1,6 @@
 """Folders of runs that were judged, written as the worker writes them, with values that a test chooses."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from studio.data.dataset import DatasetInfo, save_dataset
 from studio.evaluation.intervals import bounds
 from studio.evaluation.result import MetricResult, Verdict
 from studio.files import write_json
+from studio.runs.store import RUNS, new_id
 from studio.training.config import make_config
 from studio.training.folder import EventWriter, RunFolder
 
@@ -129,3 +131,17 @@ def _write_events(folder: RunFolder, metrics: list[float], primary: str) -> None
         if step % 10 == 0:
             events.write("eval", step=step, loss=1 / step, metrics={primary: metrics[step // 10 - 1]})
     events.close()
+
+
+def stored_run(studio: Any, owner: str, dataset: Any, name: str, tuned: np.ndarray | None, **options: Any) -> str:
+    """A run of :func:`judged_run` that a studio knows, as if it had been trained there; its id."""
+    id, now = new_id(), time.time()
+    state = options.setdefault("state", "succeeded")
+    folder = judged_run(studio.workspace.runs / id, tuned, name=name, **options)
+    studio.runs._store.add(
+        RUNS, id=id, owner=owner, name=name, dataset_id=dataset.id, dataset_name=dataset.name,
+        config=folder.config.read_text(), base_label="WordLlama (static, 256 dimensions)", state=state, keep=False,
+        message="", hint="", step=30, steps=30, attempt=1, created=now, queued=now, started=now, ended=now + 12,
+        sweep_id=None, trial=None, tags="", notes="",
+    )  # fmt: skip
+    return id

@@ -124,15 +124,22 @@ window.studio.comparison = ({ open, choose, datasets }) => {
   }
 
   function metricsOf(found, group, byId, colour) {
-    if (group.metrics.length < 2) return null;
-    const heads = [th("All metrics"), ...group.metrics.map((id) => th(found.metrics[id] ? tip(found.metrics[id].label, found.metrics[id].help) : id, "n"))];
+    const general = group.runs.some((id) => byId.get(id).general && byId.get(id).general.tuned !== null);
+    if (group.metrics.length < 2 && !general) return null;
+    const heads = [th("All metrics"), ...group.metrics.map((id) => th(found.metrics[id] ? tip(found.metrics[id].label, found.metrics[id].help) : id, "n")),
+      ...(general ? [th(tip("General ability", "Questions that have nothing to do with the data (nDCG@10), and the change to the base model: what was forgotten."), "n")] : [])];
     const best = new Map(group.metrics.map((id) => [id, Math.max(...group.runs.map((run) => (byId.get(run).metrics.find((m) => m.id === id) || { tuned: -2 }).tuned))]));
     const lines = group.runs.map((id) => h("tr", {}, h("th", { scope: "row" }, dot(colour.get(id)), byId.get(id).name),
       ...group.metrics.map((name) => {
         const m = byId.get(id).metrics.find((one) => one.id === name);
         return h("td", { class: m && m.tuned === best.get(name) ? "n best" : "n" }, m ? h("b", {}, number(m.tuned)) : "", m ? h("small", {}, span(m.low, m.high)) : null);
-      })));
+      }), general ? ability(byId.get(id).general) : null));
     return table("All metrics", heads, lines);
+  }
+
+  function ability(general) {
+    if (!general || general.tuned === null) return h("td", { class: "n" }, "\u2013");
+    return h("td", { class: "n" }, h("b", {}, number(general.tuned)), h("small", {}, span(general.low, general.high)));
   }
 
   function curvesOf(found, colour, plots) {
