@@ -52,6 +52,7 @@ class Group:
     heldout_rows: int
     searched: int | None
     dataset: str
+    """Name of the dataset that the rows were held out of, or of a person's own test data."""
     against: str
     """Name of the model that ``difference`` is to."""
     standings: tuple[Standing, ...]
@@ -82,12 +83,7 @@ class Comparison:
             "settings_alike": self.alike,
             "groups": [group_as_plain(group) for group in self.groups],
             "left": self.left,
-            "metrics": {
-                id: {"label": METRIC[id].label, "help": METRIC[id].help}
-                for group in self.groups
-                for id in group.metrics
-                if id in METRIC
-            },
+            "metrics": metrics_of(self.groups),
         }
 
 
@@ -176,7 +172,7 @@ def rank(runs: Sequence[RunFacts], against: str = "", paired: bool = True) -> Gr
         tuple(m.id for m in runs[0].verdict.metrics),
         runs[0].verdict.heldout_rows,
         runs[0].judged_on.searched,
-        runs[0].dataset,
+        runs[0].verdict.judged_on or runs[0].dataset,
         standings[at].name,
         standings,
         tuple(one.run for one in standings if one.run is not None),
@@ -184,7 +180,7 @@ def rank(runs: Sequence[RunFacts], against: str = "", paired: bool = True) -> Gr
 
 
 def _evidence(model: tuple[float, RunFacts, str]) -> tuple[Any, str]:
-    return model[1].folder.path / "evidence", model[2]
+    return model[1].folder.evidence, model[2]
 
 
 def _known(first: tuple[float, RunFacts, str], other: tuple[float, RunFacts, str]) -> Difference | None:
@@ -248,8 +244,15 @@ def _plain(run: RunFacts) -> dict[str, Any]:
         "seconds": run.seconds,
         "outcome": None if verdict is None else verdict.outcome,
         "sentence": run.message if verdict is None else verdict.sentence,
+        "general": None if verdict is None or verdict.general is None else _finite(asdict(verdict.general)),
         "metrics": [] if verdict is None else [_finite(asdict(metric)) for metric in verdict.metrics],
     }
+
+
+def metrics_of(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
+    """Label and help of every metric that the groups have."""
+    ids = dict.fromkeys(id for group in groups for id in group.metrics if id in METRIC)
+    return {id: {"label": METRIC[id].label, "help": METRIC[id].help} for id in ids}
 
 
 def group_as_plain(group: Group) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def judged_on(folder: RunFolder, info: DatasetInfo, verdict: Verdict) -> JudgedO
 
 def _judged_on(folder: RunFolder, info: DatasetInfo, verdict: Verdict) -> JudgedOn:
     split = read_json(folder.split, {})
-    test = folder.path / "test"
+    test = folder.test
     parts = [test] if test.is_dir() else [folder.dataset]
     if test.is_dir():
         info = load_info(test)

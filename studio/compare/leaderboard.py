@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studio.compare.comparison import Group, group_as_plain, grouped, left_out, rank
+from studio.compare.comparison import Group, group_as_plain, grouped, left_out, metrics_of, rank
 from studio.compare.facts import RunFacts, named_apart
 
 
@@ -22,6 +22,7 @@ class Leaderboard:
             "runs": {run.id: {"name": run.name, "state": run.state, "tags": list(run.tags)} for run in self.runs},
             "groups": [group_as_plain(group) for group in self.groups],
             "left": self.left,
+            "metrics": metrics_of(self.groups),
         }
 
 

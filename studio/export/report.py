@@ -16,8 +16,9 @@ from studio.catalog.metrics import METRIC
 from studio.catalog.models import MODEL
 from studio.compare.comparison import Comparison, Group
 from studio.compare.curves import curves
-from studio.compare.examples import Example, examples
 from studio.compare.facts import RunFacts
+from studio.evaluation.evidence import load_slices
+from studio.evaluation.lookup import Evidence, largest
 from studio.evaluation.result import MetricResult, OtherResult
 from studio.export.svg import Interval, Series, interval_chart, line_chart, text
 from studio.files import read_json
@@ -26,6 +27,9 @@ from studio.training.words import settings_in_words
 CSS = Path(__file__).with_name("report.css")
 OUTCOMES = {"better": "Better", "worse": "Worse", "no_difference": "No clear difference"}
 LONGEST_TEXT = 300
+MOST_EXAMPLES = 10
+"""In each direction."""
+MOST_PARTS = 16
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ def report_of_run(run: RunFacts) -> Report:
         _heading(run),
         _verdict(run),
         _metrics(run),
+        _forgotten(run),
         _curves(run),
+        _parts(run),
         _examples(run),
         _data(run),
         _held_out(run),
@@ -106,7 +112,7 @@ def _metrics(run: RunFacts) -> str:
     head = "<th>Metric</th><th>Base</th><th>Tuned</th><th>Difference (95 % interval)</th>"
     return (
         f"<h2>Base against tuned</h2><div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        f"{_figure('How sure the differences are', chart)}{others}"
+        f"{_figure('How sure the differences are', chart)}{_keyword(run)}{others}"
         "<p class=fine>If the rows had been drawn again, a difference would lie in its interval 95 times of 100. An interval "
         "with zero in it says that chance may have made the difference.</p>"
     )
@@ -122,6 +128,10 @@ def _metric_name(metric: MetricResult) -> str:
     return text(metric.id) if known is None else f'<span title="{text(known.help)}">{text(known.label)}</span>'
 
 
+def _keyword(run: RunFacts) -> str:
+    return f"<p>{text(run.verdict.keyword.sentence)}</p>" if run.verdict.keyword is not None else ""
+
+
 def _other(one: OtherResult) -> str:
     m = one.metric
     said = (
@@ -129,6 +139,22 @@ def _other(one: OtherResult) -> str:
         f"{one.heldout_rows:,} held-out rows)."
     )
     return f"<p>{text(said)}</p>"
+
+
+def _forgotten(run: RunFacts) -> str:
+    general = None if run.verdict is None else run.verdict.general
+    if general is None:
+        return ""
+    rows = "".join(
+        f"<tr><th scope=row>{text(part.label)}</th><td class=n>{part.questions:,}</td><td class=n>{part.base:.3f}</td>"
+        f"<td class=n>{part.tuned:.3f}</td></tr>"
+        for part in general.parts
+    )
+    head = "<th>Asked for</th><th class=n>Questions</th><th class=n>Base</th><th class=n>Tuned</th>"
+    table = (
+        f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>" if rows else ""
+    )
+    return f"<h2>What was forgotten</h2><p>{text(general.sentence)}</p>{table}"
 
 
 def _curves(run: RunFacts) -> str:
@@ -158,9 +184,11 @@ def _curves(run: RunFacts) -> str:
 def _examples(run: RunFacts) -> str:
     if run.verdict is None:
         return ""
-    won, lost = examples(run.folder, run.verdict.primary)
-    if won or lost:
-        return "<h2>Wins and losses</h2>" + _table_of("Where it won most", won) + _table_of("Where it lost most", lost)
+    if (run.folder.evidence / "meta.json").is_file():
+        evidence = Evidence(run.folder.evidence)
+        won, lost = largest(evidence, MOST_EXAMPLES)
+        lists = _rows_of("Where it won most", won, evidence) + _rows_of("Where it lost most", lost, evidence)
+        return f"<h2>Wins and losses</h2>{_counts(evidence)}{lists}"
     lists = (("Questions that it now gets right", run.verdict.now_right),)
     lists += (("Questions that it now gets wrong", run.verdict.now_wrong),)
     said = "".join(
@@ -171,16 +199,50 @@ def _examples(run: RunFacts) -> str:
     return f"<h2>Wins and losses</h2>{said}" if said else ""
 
 
-def _table_of(title: str, found: Sequence[Example]) -> str:
-    if not found:
+def _counts(evidence: Evidence) -> str:
+    counts = evidence.counts
+    said = f"Of {counts['all']:,} held-out rows {counts['better']:,} went better, {counts['worse']:,} worse"
+    doubt = f"; the labels of {counts['doubt']:,} look doubtful" if counts["doubt"] else ""
+    return f"<p>{text(f'{said}{doubt}.')}</p>"
+
+
+def _rows_of(title: str, rows: Sequence[dict[str, Any]], evidence: Evidence) -> str:
+    if not rows:
         return f"<h3>{title}</h3><p class=soft>Nowhere.</p>"
-    rows = "".join(
-        f"<tr><td>{text(one.text, LONGEST_TEXT)}</td><td>{text(one.belongs, LONGEST_TEXT)}</td>"
-        f"<td class=n>{one.base:.3f}</td><td class=n>{one.tuned:.3f}</td></tr>"
-        for one in found
+    by = evidence.meta.by
+    label = METRIC[by].label if by in METRIC else by.capitalize()
+    body = "".join(
+        f"<tr><td>{text(row['anchor'], LONGEST_TEXT)}</td><td>{text(' | '.join(row['positive']), LONGEST_TEXT)}</td>"
+        f"<td class=n>{row['base'][by]:.3f}</td><td class=n>{row['tuned'][by]:.3f}</td></tr>"
+        for row in rows
     )
-    head = f"<th>Text</th><th>{text(found[0].beside)}</th><th class=n>Base</th><th class=n>Tuned</th>"
-    return f"<h3>{title}</h3><div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    beside = "Right text" if rows[0]["target"] is None else "Second text"
+    head = f"<th>Text</th><th>{beside}</th><th class=n>{text(label)}, base</th><th class=n>tuned</th>"
+    return f"<h3>{title}</h3><div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _parts(run: RunFacts) -> str:
+    """Parts of the rows on which tuned and base model can be told apart, and how many others there are."""
+    found, unclear = [], 0
+    for slices in load_slices(run.folder.evidence):
+        for part in slices.parts:
+            metric = (
+                run.verdict.primary
+                if run.verdict and run.verdict.primary in part.metrics
+                else next(iter(part.metrics), "")
+            )
+            if part.few or not metric:
+                continue
+            base, tuned, low, high = part.metrics[metric]
+            if low <= 0 <= high:
+                unclear += 1
+                continue
+            found.append(Interval(f"{slices.by}: {part.value} ({part.rows:,} rows)", tuned - base, low, high))
+    if not found:
+        return ""
+    chart = interval_chart(found[:MOST_PARTS], "difference, tuned less base", "Differences on parts of the rows")
+    more = f"<p class=fine>On {unclear} other parts no difference can be told.</p>" if unclear else ""
+    return f"<h2>Where it changed</h2>{_figure('Parts of the held-out rows, by length, language and columns', chart)}{more}"
 
 
 def _data(run: RunFacts) -> str:
@@ -218,7 +280,8 @@ def _held_out(run: RunFacts) -> str:
     counts = [(name, len(split.get(part, []))) for name, part in (("Train", "train"), ("Choose", "validation"))]
     facts = [(name, f"{count:,} rows") for name, count in counts if count]
     heldout = verdict.heldout_rows if verdict else len(split.get("heldout", []))
-    facts.append(("Judge", f"{heldout:,} held-out rows"))
+    judged_on = verdict.judged_on if verdict else ""
+    facts.append(("Judge", f"{heldout:,} rows of {judged_on}" if judged_on else f"{heldout:,} held-out rows"))
     if verdict is not None and verdict.corpus_size:
         facts.append(("Searched", f"{verdict.corpus_size:,} texts a question"))
     said = [verdict.split_note, verdict.note] if verdict else [split.get("note", "")]

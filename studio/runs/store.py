@@ -284,7 +284,9 @@ class Store:
     def longest_wait_s(self) -> float:
         """How long the run waits that is queued longest; 0 when none is."""
         with self._reading() as connection:
-            since = connection.scalar(sa.select(sa.func.min(RUNS.c.queued)).where(RUNS.c.state == "queued"))
+            since = connection.scalar(
+                sa.select(sa.func.min(RUNS.c.queued)).where(RUNS.c.state == "queued", *_there(RUNS))
+            )
         return 0.0 if since is None else max(0.0, time.time() - since)
 
     # backups
@@ -336,7 +338,7 @@ class Store:
         if row.get("deleted") is not None:
             raise NotFound(
                 f"The {_NOUN[table]} '{row['name']}' was deleted.",
-                hint="Bring it back from 'Deleted' on the Runs tab, as long as it stands there.",
+                hint="Bring it back from 'Deleted runs' below the list of runs, as long as it stands there.",
             )
         return dict(row)
 
@@ -393,7 +395,7 @@ class Store:
 
     def give_up(self, table: sa.Table, *, before: float, owner: str | None = None, id: str | None = None) -> list[Row]:
         """What was deleted before a time (of one owner, one thing) cannot be brought back from now on; also what was given
-        up earlier and is still there. Its folder is to be removed, then its row: :meth:`forget`."""
+        up earlier and is still there. Its folder is to be removed, then its row: :meth:`forget_deleted`."""
         which = [table.c.deleted < before]
         which += [] if owner is None else [table.c.owner == owner]
         which += [] if id is None else [table.c.id == id]
@@ -401,7 +403,7 @@ class Store:
         with self._writing() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def forget(self, table: sa.Table, id: str) -> None:
+    def forget_deleted(self, table: sa.Table, id: str) -> None:
         """The last of what was given up."""
         with self._writing() as connection:
             connection.execute(table.delete().where(table.c.id == id, table.c.deleted == BEING_REMOVED))

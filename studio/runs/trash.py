@@ -97,7 +97,7 @@ class Trash:
             except OSError:  # the next sweep tries again
                 _log.exception("The folder of the deleted %s %s could not be removed.", kind, row["id"])
                 continue
-            self._store.forget(table, row["id"])
+            self._store.forget_deleted(table, row["id"])
 
     def _of_run(self, row: Row) -> None:
         self._indexes.drop(model_key=tuned_key(row["id"]))

@@ -387,7 +387,7 @@ class DataTab:
         on(self.delete.click, lambda: gr.update(visible=True), [], [self.delete_row], self.notice)
         on(self.keep.click, lambda: gr.update(visible=False), [], [self.delete_row], self.notice)
         removed = on(self.really.click, self.remove, [shell.dataset], [shell.dataset, *self.outputs], self.notice)
-        remember(removed, dataset=shell.dataset)
+        remember(removed, dataset=shell.dataset).then(None, js="() => window.studio.offerUndo('dataset')")
         imported = on(
             self.importing.select, self.imported, [], [*self.arrival, self.importing, self.save], self.notice
         )  # fmt: skip
@@ -460,7 +460,11 @@ def build(shell: Shell) -> DataTab:
         )
         delete = gr.Button("Delete dataset", size="lg", elem_id="data-delete", scale=0, min_width=150)
     with gr.Row(visible=False, elem_id="data-delete-row", elem_classes="actions") as delete_row:
-        markup(html.notice("Delete this dataset for good?", "Runs that used it keep their own copy.", "warning"))
+        markup(
+            html.notice(
+                "Delete this dataset?", "Runs that used it keep their own copy. It can be brought back.", "warning"
+            )
+        )
         really = gr.Button("Delete it", variant="stop", elem_id="data-really", scale=0, min_width=120)
         keep = gr.Button("Keep it", elem_id="data-keep", scale=0, min_width=120)
     return DataTab(

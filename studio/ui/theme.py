@@ -12,6 +12,10 @@ SCRIPTS = (
     "studio.js",
     "charts.js",
     "share.js",
+    "trash.js",
+    "run_notes.js",
+    "run_list.js",
+    "compare.js",
     "runview.js",
     "runs.js",
     "run_sharing.js",
@@ -34,6 +38,7 @@ HEAD = """
 <link rel="stylesheet" href="./ui/sharing.css">
 <link rel="stylesheet" href="./ui/admin.css">
 <link rel="stylesheet" href="./ui/seen.css">
+<link rel="stylesheet" href="./ui/compare.css">
 <script src="./studio.js"></script>
 """
 

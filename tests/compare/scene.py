@@ -1,5 +1,6 @@
 """Folders of runs that were judged, written as the worker writes them, with values that a test chooses."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from studio.data.dataset import DatasetInfo, save_dataset
 from studio.evaluation.intervals import bounds
 from studio.evaluation.result import MetricResult, Verdict
 from studio.files import write_json
+from studio.runs.store import RUNS, new_id
 from studio.training.config import make_config
 from studio.training.folder import EventWriter, RunFolder
 
@@ -85,23 +87,39 @@ def judged_run(
         }
     ).save(folder.verdict)
     if evidence:
-        _write_rows(folder.path / "evidence", values, {"base": base, "tuned": tuned}, target, len(base))
+        _write_rows(folder.evidence, values, {"base": base, "tuned": tuned}, target, len(base))
     return folder
 
 
 def _write_rows(folder: Path, metrics: list[str], models: dict[str, np.ndarray], target: Any, rows: int) -> None:
     """rows.parquet as studio.evaluation.evidence describes it."""
     folder.mkdir()
+    of_pairs = target is not None
     table: dict[str, Any] = {
         "numbers": [[i + 2] for i in range(rows)],
-        "query": list(range(rows)),
+        "query": pa.nulls(rows, pa.int32()) if of_pairs else list(range(rows)),
         "anchor": [f"question {i}" for i in range(rows)],
         "positive": [[f"answer {i % 20}"] for i in range(rows)],
-        "target": pa.nulls(rows, pa.float64()) if target is None else target,
+        "negative": pa.array([[]] * rows, pa.list_(pa.string())),
+        "right": [1] * rows,
+        "target": pa.array(target) if of_pairs else pa.nulls(rows, pa.float64()),
+        "length": [10] * rows,
+        "language": ["English"] * rows,
+        "doubt": [""] * rows,
+        "doubt_text": [""] * rows,
     }
+    kept = ["similarity", "agreement"] if of_pairs else metrics
     for name, values in models.items():
-        table |= {f"{name}:similarity": values} if target is not None else {f"{name}:{id}": values for id in metrics}
+        table |= {f"{name}:{id}": values for id in kept}
     pq.write_table(pa.table(table), folder / "rows.parquet")
+    by = "agreement" if of_pairs else metrics[0]
+    write_json(
+        folder / "meta.json",
+        {
+            "format": "scored_pair" if of_pairs else "pair", "primary": metrics[0], "by": by, "metrics": kept,
+            "models": [], "columns": [], "texts": rows, "searched": 20,
+        },
+    )  # fmt: skip
 
 
 def _write_events(folder: RunFolder, metrics: list[float], primary: str) -> None:
@@ -113,3 +131,17 @@ def _write_events(folder: RunFolder, metrics: list[float], primary: str) -> None
         if step % 10 == 0:
             events.write("eval", step=step, loss=1 / step, metrics={primary: metrics[step // 10 - 1]})
     events.close()
+
+
+def stored_run(studio: Any, owner: str, dataset: Any, name: str, tuned: np.ndarray | None, **options: Any) -> str:
+    """A run of :func:`judged_run` that a studio knows, as if it had been trained there; its id."""
+    id, now = new_id(), time.time()
+    state = options.setdefault("state", "succeeded")
+    folder = judged_run(studio.workspace.runs / id, tuned, name=name, **options)
+    studio.runs._store.add(
+        RUNS, id=id, owner=owner, name=name, dataset_id=dataset.id, dataset_name=dataset.name,
+        config=folder.config.read_text(), base_label="WordLlama (static, 256 dimensions)", state=state, keep=False,
+        message="", hint="", step=30, steps=30, attempt=1, created=now, queued=now, started=now, ended=now + 12,
+        sweep_id=None, trial=None, tags="", notes="",
+    )  # fmt: skip
+    return id

@@ -86,10 +86,10 @@ def test_without_recorded_rows_the_verdicts_intervals_stand_alone(runs):
 
 def test_rows_that_are_not_the_same_are_not_paired(runs, tmp_path):
     one, other = runs(one=found_first(0.9, 1), other=found_first(0.7, 2))
-    rows = other.folder.path / "evidence" / "rows.parquet"
+    rows = other.folder.evidence / "rows.parquet"
     table = pq.read_table(rows)
     pq.write_table(table.take(np.arange(len(table))[::-1]), rows)
-    places = [(run.folder.path / "evidence", "tuned") for run in (one, other)]
+    places = [(run.folder.evidence, "tuned") for run in (one, other)]
     assert differences(places[0], places[1:], "ndcg@10") == [None]
 
 
@@ -99,7 +99,7 @@ def test_correlations_are_paired_by_each_row_s_similarity(runs):
     options = {"format": "scored_pair", "primary": "spearman", "metric": "spearman", "target": target}
     scores = {"good": target + 0.05 * random.random(HELDOUT), "poor": target + 2 * random.random(HELDOUT)}
     good, poor = runs(**{name: {"tuned": value, **options} for name, value in scores.items()})
-    places = [(run.folder.path / "evidence", "tuned") for run in (good, poor)]
+    places = [(run.folder.evidence, "tuned") for run in (good, poor)]
     (difference,) = differences(places[0], places[1:], "spearman")
     assert -1 < difference.low < difference.high < 0
 

@@ -115,7 +115,7 @@ def test_hostile_names_texts_and_notes_show_as_themselves(tmp_path):
 
 def test_evidence_of_hostile_texts_is_escaped(tmp_path):
     folder = judged_run(tmp_path / "run", found_first(0.9, 1))
-    path = folder.path / "evidence" / "rows.parquet"
+    path = folder.evidence / "rows.parquet"
     rows = pq.read_table(path)
     rows = rows.set_column(rows.column_names.index("anchor"), "anchor", pa.array([HOSTILE * 40] * HELDOUT))
     pq.write_table(rows, path)
@@ -152,11 +152,6 @@ def test_scored_pairs_have_their_examples_by_agreement(tmp_path):
         tmp_path / "run", random.random(HELDOUT), format="scored_pair", primary="spearman", metric="spearman",
         target=random.random(HELDOUT), data=data,
     )  # fmt: skip
-    path = folder.path / "evidence" / "rows.parquet"
-    rows = pq.read_table(path)
-    for model in ("base", "tuned"):
-        rows = rows.append_column(f"{model}:agreement", pa.array(random.random(HELDOUT)))
-    pq.write_table(rows, path)
     assert "Second text" in loads_nothing(report_of_run(read_facts(folder.path)).html).text
 
 

@@ -56,17 +56,20 @@ def test_there_is_no_page_about_the_interface(client, path):
         ("GET", "/api/makings/nosuch"), ("POST", "/api/makings/nosuch/stop"),
         ("GET", "/api/reviews/nosuch"), ("POST", "/api/reviews/nosuch/undo"), ("POST", "/api/reviews/nosuch/finish"),
         ("GET", "/api/drafts/nosuch"), ("POST", "/api/drafts/nosuch/undo"), ("POST", "/api/drafts/nosuch/save"), ("DELETE", "/api/drafts/nosuch"),
+        ("PUT", "/api/runs/nosuch/about"), ("POST", "/api/trash/run/nosuch/undo"), ("DELETE", "/api/trash/dataset/nosuch"),
+        ("GET", "/api/leaderboards/nosuch"), ("GET", "/api/compare?runs=nosuch,other"), ("GET", "/download/runs/nosuch/report.html"),
+        ("GET", "/download/compare/report.html?runs=nosuch"),
         ("GET", "/download/uploads/nosuch/left-out.csv"), ("GET", "/download/runs/nosuch.zip"), ("GET", "/download/runs/nosuch/config.json"),
     ],
 )  # fmt: skip
 def test_a_run_that_is_not_there_is_said_in_words(client, method, path):
-    answer = client.request(method, path, json={"keep": False} if path.endswith("stop") else None)
+    answer = client.request(method, path, json={"keep": False} if path.endswith(("stop", "about")) else None)
     assert answer.status_code == 404
     assert answer.json()["message"]
 
 
 def test_a_bug_in_a_route_is_an_id_and_no_traceback(client, studio, monkeypatch):
-    monkeypatch.setattr(studio.runs, "list", lambda owner: 1 / 0)
+    monkeypatch.setattr(studio.runs, "page", lambda owner, **asked: 1 / 0)
     answer = client.get("/api/runs")
     assert answer.status_code == 500
     assert "error id" in answer.json()["message"]
@@ -76,8 +79,8 @@ def test_a_bug_in_a_route_is_an_id_and_no_traceback(client, studio, monkeypatch)
 def test_every_route_passes_the_owner_on(client, studio, monkeypatch):
     asked = []
     monkeypatch.setattr("studio.ui.api.runs.owner_of", lambda request: "alice")
-    monkeypatch.setattr(studio.runs, "list", lambda owner: asked.append(owner) or [])
-    client.get("/api/runs")
+    monkeypatch.setattr(studio.runs, "get", lambda owner, id: asked.append(owner) or 1 / 0)
+    client.get("/api/runs/x")
     assert asked == ["alice"]
 
 

@@ -33,7 +33,8 @@ window.studio.charts = (() => {
     const data = figure.data.map(({ role, ...trace }) => {
       const colour = c[role] || c.of(role) || c.main;
       if (trace.type === "bar") return { ...trace, marker: { color: colour } };
-      return { ...trace, line: { width: 2, ...trace.line, color: colour }, marker: { size: 6, ...trace.marker, color: colour } };
+      const whiskers = trace.error_x ? { error_x: { ...trace.error_x, color: colour } } : {};
+      return { ...trace, ...whiskers, line: { width: 2, ...trace.line, color: colour }, marker: { size: 6, ...trace.marker, color: colour } };
     });
     const axis = {
       gridcolor: c.grid, zerolinecolor: c.grid, linecolor: c.grid, tickcolor: c.grid, automargin: true,

@@ -20,28 +20,21 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
   const hurry = button("Move to the front", "plain", () => act("POST", "/first"));
   hurry.title = "It starts before your other waiting runs; those of others are not touched";
   const resume = button("Resume", "plain", () => act("POST", "/resume"));
-  const remove = button("Delete", "plain", askDelete);
+  const remove = button("Delete", "plain", () => act("DELETE", ""));
   const search = button("Try it in search", "primary", tryInSearch);
   const download = h("a", { class: "button plain", href: `/download/runs/${encodeURIComponent(run.id)}.zip`, download: true }, "Download model (zip)");
   const script = h("a", { href: `/download/runs/${encodeURIComponent(run.id)}/script.zip`, download: true, id: "run-script",
     title: "The same training as a Python script that needs only sentence-transformers, with its rows" }, "Python script with its rows (zip)");
   stop.id = "run-stop"; keep.id = "run-stop-keep"; resume.id = "run-resume"; remove.id = "run-delete";
   search.id = "run-search"; download.id = "run-download";
-  const actions = h("div", { class: "run-actions" }, hurry, keep, stop, resume, remove);
-  const sure = h("dialog", { class: "sure" });
+  const report = h("a", { class: "button plain", href: `/download/runs/${encodeURIComponent(run.id)}/report.html`, download: true, id: "run-report",
+    title: "One file with verdict, plots, data and settings, to show or to print" }, "Report (HTML)");
+  const actions = h("div", { class: "run-actions" }, hurry, keep, stop, resume, report, remove);
   const status = h("p", { class: "run-status", id: "run-status" });
   const spoken = h("p", { class: "sr", "aria-live": "polite" });
   const bar = h("progress", { max: "100", "aria-label": "Progress of this run" });
   const verdict = h("div", { class: "verdict-place" });
   const notes = h("ul", { class: "run-notes" });
-
-  function askDelete() {
-    const yes = button("Delete it", "danger", () => { sure.close(); act("DELETE", ""); });
-    const no = button("Keep it", "plain", () => sure.close());
-    sure.replaceChildren(h("p", {}, `Delete the run '${run.name}' with its model and checkpoints for good?`),
-      h("div", { class: "run-actions" }, no, yes));
-    sure.showModal();
-  }
 
   // Curves
   const slider = h("input", { type: "range", min: "0", max: "0.95", step: "0.05", value: String(smoothing), id: "run-smoothing",
@@ -87,8 +80,8 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
       h("a", { href: `/download/runs/${encodeURIComponent(run.id)}/config.json`, download: true }, "settings (JSON)"), script));
 
   place.replaceChildren(
-    h("div", { class: "run-head" }, h("div", {}, h("div", { class: "run-title" }, title, state), about), actions),
-    h("div", { class: "run-now" }, status, bar), spoken, verdict, h("div", { class: "run-parts" }, ...folds.map((each) => each.fold)), curves, notes, settings, logBox, sure);
+    h("div", { class: "run-head" }, h("div", {}, h("div", { class: "run-title" }, title, state), about), actions), window.studio.runNotes(run),
+    h("div", { class: "run-now" }, status, bar), spoken, verdict, h("div", { class: "run-parts" }, ...folds.map((each) => each.fold)), curves, notes, settings, logBox);
   place.dataset.run = run.id;
 
   async function showLog() {
@@ -110,6 +103,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     resume.hidden = !run.resumable;
     remove.hidden = !over || !run.mine;
     logBox.hidden = !run.mine;
+    report.hidden = !over;
     script.hidden = !run.has_script;
     bar.hidden = over;
     showEnd();

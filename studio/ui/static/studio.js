@@ -1,9 +1,10 @@
 // What every tab needs: the page's address, keyboard control of the tab bar, a page that notices a restarted server.
 "use strict";
 window.studio = (() => {
-  const SHOWN = { start: [], data: ["dataset"], train: ["dataset"], runs: ["run"], search: ["run", "corpus"], admin: [] };
+  const SHOWN = { start: [], data: ["dataset"], train: ["dataset"], runs: ["run", "compare", "board"], search: ["run", "corpus"], admin: [] };
   const asked = new URLSearchParams(location.search);
-  const ids = { dataset: asked.get("dataset") || "", run: asked.get("run") || "", corpus: asked.get("corpus") || "" };
+  const ids = { dataset: asked.get("dataset") || "", run: asked.get("run") || "", corpus: asked.get("corpus") || "",
+    compare: asked.get("compare") || "", board: asked.get("board") || "" };
   let tab = asked.get("tab") in SHOWN ? asked.get("tab") : "start";
   // The server opens the tab that the address asks for; until then the first one is open and must not be written.
   let settled = tab === "start";
@@ -30,9 +31,10 @@ window.studio = (() => {
     if (!settled) return;
     const query = new URLSearchParams();
     if (tab !== "start") query.set("tab", tab);
-    for (const name of SHOWN[tab]) if (ids[name]) query.set(name, ids[name]);
+    const instead = tab === "runs" && (ids.compare || ids.board); // a comparison stands in the place of a run
+    for (const name of SHOWN[tab]) if (ids[name] && !(instead && name === "run")) query.set(name, ids[name]);
     for (const [name, value] of new URLSearchParams(location.search)) if (name.startsWith("__")) query.set(name, value);
-    const text = query.toString();
+    const text = query.toString().replaceAll("%2C", ",");
     history.replaceState(history.state, "", text ? `?${text}` : location.pathname);
   }
 

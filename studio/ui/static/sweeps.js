@@ -26,6 +26,7 @@ window.studio.mountSweeps = (element, trigger) => {
       table: h("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Trials" }), chart: h("div", { class: "chart small" }),
       bars: h("div", { class: "chart small" }), waiting: h("p", { class: "waiting" }, "It is told after four trials whose scores differ."), bestWords: h("p", { class: "fine" }),
       use: button("Use the winner's settings", "primary", () => trigger("select", { sweep: sweep.id })),
+      compare: button("Compare these runs", "plain", () => remember({ compare: parts.runs.join(",") })),
       stop: button("Stop the sweep", "plain", () => act(sweep.id, "POST", "/stop")),
       remove: button("Forget it", "plain", () => act(sweep.id, "DELETE", "")),
     };
@@ -35,7 +36,7 @@ window.studio.mountSweeps = (element, trigger) => {
     parts.box = h("details", { class: "sweep", open: !sweep.over },
       h("summary", {}, h("b", {}, sweep.name), " ", parts.state, h("small", {}, sweep.dataset)),
       parts.words, parts.bar, parts.charts, parts.table, parts.bestWords,
-      h("div", { class: "run-actions" }, parts.use, parts.stop, parts.remove));
+      h("div", { class: "run-actions" }, parts.use, parts.compare, parts.stop, parts.remove));
     return parts;
   }
 
@@ -50,6 +51,8 @@ window.studio.mountSweeps = (element, trigger) => {
     parts.bar.value = sweep.trials.filter((trial) => trial.value !== null || trial.state === "failed").length;
     parts.bar.hidden = sweep.over;
     parts.use.hidden = sweep.best === null;
+    parts.runs = sweep.trials.filter((trial) => trial.run).map((trial) => trial.run);
+    parts.compare.hidden = parts.runs.length < 2;
     parts.stop.hidden = sweep.over; parts.remove.hidden = !sweep.over;
     parts.bestWords.hidden = sweep.best === null;
     parts.bestWords.textContent = "The best of many trials is partly best by luck. Train its settings: the verdict is given on rows that no trial has seen.";
