@@ -173,11 +173,13 @@ def sign_in_page(next: str = "/", name: str = "", notice: str = "") -> str:
 </form></main></body></html>"""
 
 
-def account_line(name: str) -> str:
-    """Who is signed in, and the way out; nothing on a server that nobody signs in to."""
+def account_line(name: str, viewer: bool = False) -> str:
+    """Who is signed in, and the way out; nothing on a server that nobody signs in to. ``viewer``: static/sharing.css hides
+    what starts something."""
     if not name or name == LOCAL:
         return ""
+    kind = "account viewer" if viewer else "account"
     return (
-        f'<form method="post" action="./logout" class="account"><span>{html.text(name)}</span>'
+        f'<form method="post" action="./logout" class="{kind}"><span>{html.text(name)}</span>'
         '<button type="submit" class="button plain">Sign out</button></form>'
     )
