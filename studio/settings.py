@@ -37,6 +37,22 @@ class Settings(BaseSettings):
         "the addresses in STUDIO_PROXIES.",
     )
     proxies: str = Field("127.0.0.1,::1", description="Addresses of that proxy, separated by commas.")
+    oidc_issuer: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        description="Address of an OpenID Connect provider that says who people are; empty: off.",
+    )
+    oidc_client_id: str = Field("", description="What the provider calls this studio.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Its secret there; never logged or shown.")
+    oidc_name: str = Field(
+        "preferred_username", description="Claim that becomes the name of the account: one that people cannot change."
+    )
+    oidc_label: str = Field("Sign in with the lab's account", description="What stands on the button.")
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        description="Address of the studio as people reach it, with its path; needed for OpenID Connect.",
+    )
     workspace: Path = Field(Path("workspace"), description="Folder that holds everything: database, datasets, runs.")
     cache: Path = Field(
         Path("~/.cache/sentence-studio"),

@@ -137,7 +137,15 @@ class Studio:
             workspace.close()
             raise
         self.accounts = Accounts(store, workspace.secret)
-        if settings.needs_accounts and not settings.proxy_header and not self.accounts.any():
+        if settings.needs_accounts and settings.oidc_issuer and not (settings.oidc_client_id and settings.public_url):
+            self._store.close()
+            workspace.close()
+            raise HostError(
+                "STUDIO_OIDC_ISSUER needs STUDIO_OIDC_CLIENT_ID and STUDIO_PUBLIC_URL beside it.",
+                hint="docs/hosting.md has an example.",
+            )
+        vouched = settings.proxy_header or settings.oidc_issuer
+        if settings.needs_accounts and not vouched and not self.accounts.any():
             self._store.close()
             workspace.close()
             raise HostError(

@@ -43,9 +43,9 @@ def build_app(studio: Any, settings: Settings) -> gr.Blocks:
             """Who is here; only what they may do is offered."""
             owner = owner_of(request)
             may_start, is_admin = studio.accounts.may_start(owner), studio.admin.is_one(owner)
-            return account_line(owner), gr.Tab(visible=may_start), gr.Tab(visible=is_admin)
+            return account_line(owner, viewer=not may_start), gr.Tab(visible=is_admin)
 
-        outputs = [who, items["train"], items["admin"]]
+        outputs = [who, items["admin"]]
         page.load(known, None, outputs, show_progress="hidden", concurrency_limit=None, api_visibility="private")
     return page
 

@@ -193,7 +193,7 @@ def dataset_report(
     )
     history = f'<p class="fine">Done since it was imported</p><ol class="history">{done}</ol>{back}' if done else ""
     source = f'{history}<p class="fine">From {html.text(info.file_name)}</p><ul class="columns">{columns}</ul>'
-    fixes = fixes_for(info.findings, info.format, info.rows)
+    fixes = fixes_for(info.findings, info.format, info.rows) if mine else []
     words = finding_list(info.findings, examples, fixes, mendable=mine)
     link = _left_out_at(f"./download/datasets/{record.id}/left-out.csv") if has_left_out else ""
     return _report(facts, words + source + link, length_figure(rows, info.rows))

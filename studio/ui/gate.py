@@ -17,7 +17,17 @@ from studio.settings import Settings
 from studio.ui import html
 
 COOKIE = "studio_session"
-OPEN_PATHS = ("/login", "/healthz", "/metrics", "/ui/studio.css", "/ui/logo.svg", "/ui/demo.css", "/ui/demo.js")
+OPEN_PATHS = (
+    "/login",
+    "/healthz",
+    "/metrics",
+    "/ui/studio.css",
+    "/ui/logo.svg",
+    "/ui/demo.css",
+    "/ui/demo.js",
+    "/login/oidc",
+    "/login/oidc/back",
+)
 """What can be seen without signing in; /metrics looks itself who asks."""
 OWN_RIGHTS = {
     "GET": re.compile(r"/demo/[^/]+|/v1/models(/[^/]+)?"),
@@ -117,14 +127,14 @@ def _to_sign_in(request: Request) -> Response:
     return JSONResponse({"message": "You are not signed in.", "hint": "Load the page again."}, HTTPStatus.UNAUTHORIZED)
 
 
-def add_sign_in(app: FastAPI, accounts: Any) -> None:
-    """The page to sign in, and the way out."""
+def add_sign_in(app: FastAPI, accounts: Any, elsewhere: str = "") -> None:
+    """The page to sign in, and the way out. ``elsewhere``: the button that leads to the lab's own accounts; empty: none."""
 
     @app.get("/login")
     def page(request: Request, next: str = "/") -> Response:
         if request.state.account:
             return RedirectResponse(_local(next), HTTPStatus.SEE_OTHER)
-        return HTMLResponse(sign_in_page(next))
+        return HTMLResponse(sign_in_page(next, elsewhere=elsewhere))
 
     @app.post("/login")
     def sign_in(
@@ -135,7 +145,8 @@ def add_sign_in(app: FastAPI, accounts: Any) -> None:
         try:
             session = accounts.sign_in(name, password, address)
         except AccessError as error:
-            return HTMLResponse(sign_in_page(next, name, html.notice(error.message, error.hint)), HTTPStatus.FORBIDDEN)
+            page = sign_in_page(next, name, html.notice(error.message, error.hint), elsewhere)
+            return HTMLResponse(page, HTTPStatus.FORBIDDEN)
         answer = RedirectResponse(_local(next), HTTPStatus.SEE_OTHER)
         secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
         answer.set_cookie(COOKIE, session, max_age=SESSION_S, httponly=True, samesite="lax", secure=secure)
@@ -156,7 +167,9 @@ def _local(path: str) -> str:
     return f".{path}" if plain and not any(ord(c) < 32 for c in path) else "./"
 
 
-def sign_in_page(next: str = "/", name: str = "", notice: str = "") -> str:
+def sign_in_page(next: str = "/", name: str = "", notice: str = "", elsewhere: str = "") -> str:
+    asked = quote(next, safe="")
+    other = f'<a class="elsewhere" href="./login/oidc?next={asked}">{html.text(elsewhere)}</a>' if elsewhere else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sign in - Sentence Studio</title>
@@ -169,15 +182,18 @@ def sign_in_page(next: str = "/", name: str = "", notice: str = "") -> str:
 <label>Password<input name="password" type="password" autocomplete="current-password" required {"autofocus" if name else ""}></label>
 <input type="hidden" name="next" value="{html.text(next)}">
 <button type="submit">Sign in</button>
+{other}
 <p>Accounts are given by whoever hosts this studio.</p>
 </form></main></body></html>"""
 
 
-def account_line(name: str) -> str:
-    """Who is signed in, and the way out; nothing on a server that nobody signs in to."""
+def account_line(name: str, viewer: bool = False) -> str:
+    """Who is signed in, and the way out; nothing on a server that nobody signs in to. ``viewer``: static/sharing.css hides
+    what starts something."""
     if not name or name == LOCAL:
         return ""
+    kind = "account viewer" if viewer else "account"
     return (
-        f'<form method="post" action="./logout" class="account"><span>{html.text(name)}</span>'
+        f'<form method="post" action="./logout" class="{kind}"><span>{html.text(name)}</span>'
         '<button type="submit" class="button plain">Sign out</button></form>'
     )

@@ -90,7 +90,12 @@ def build_server(studio: Any, settings: Settings) -> "FastAPI":
     add_routes(app, studio)
     # Gradio adds CORS headers of its own unless the app it is mounted on has this.
     app.add_middleware(CORSMiddleware, allow_origins=[])
-    add_sign_in(app, studio.accounts)
+    with_oidc = settings.needs_accounts and settings.oidc_issuer
+    add_sign_in(app, studio.accounts, settings.oidc_label if with_oidc else "")
+    if with_oidc:
+        from studio.ui.oidc import add_oidc
+
+        add_oidc(app, studio.accounts, settings)
     app.add_middleware(Gate, accounts=studio.accounts, settings=settings)
     app.add_middleware(
         Guard,

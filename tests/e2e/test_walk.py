@@ -34,6 +34,25 @@ def search_and_download(page, server):
         assert any(name.endswith("modules.json") for name in archive.namelist())
 
 
+def share_by_link(page, server):
+    """A demo link is made on the run's page, searched through by somebody who has nothing else, and switched off."""
+    page.locator("#run-part-sharing summary").click()
+    page.get_by_role("button", name="Make a link").click()
+    link = page.locator("#run-part-sharing a", has_text="Open").get_attribute("href")
+    context = page.context.browser.new_context()
+    visitor = context.new_page()
+    visitor.goto(f"{server.url}/{link}")
+    visitor.locator("#query").fill("my card has not come")
+    visitor.locator("#query").press("Enter")
+    for side in ("before", "after"):
+        expect(visitor.locator(f"#{side} li")).to_have_count(10)
+    page.get_by_role("button", name="Switch off").click()
+    expect(page.get_by_role("button", name="Make a link")).to_be_visible()
+    visitor.locator("#query").press("Enter")
+    expect(visitor.get_by_text("This demo is not here any more.")).to_be_visible()
+    context.close()
+
+
 def test_only_the_highlighted_buttons_lead_from_the_sample_to_a_search(server, open_page):
     page = open_page(server.url)
     page.locator("#start-sample").click()
@@ -52,6 +71,7 @@ def test_only_the_highlighted_buttons_lead_from_the_sample_to_a_search(server, o
     expect(page.locator("#run-verdict.better")).to_be_visible()
     expect(page.locator("#run-verdict tbody tr")).to_have_count(3)
     search_and_download(page, server)
+    share_by_link(page, server)
 
 
 @pytest.mark.model

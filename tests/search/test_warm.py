@@ -1,4 +1,6 @@
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -73,6 +75,19 @@ def test_a_model_that_cannot_be_had_is_asked_for_again(loads, tmp_path):
             models.get(str(tmp_path))
     assert len(loads) == 2
     assert len(models) == 0
+
+
+def test_models_that_nobody_asks_for_leave_memory_and_come_again(loads):
+    models = WarmModels(2)
+    gone = weakref.ref(models.get(STATIC))
+    models.drop_idle(60)
+    assert len(models) == 1
+    models.drop_idle(0)
+    gc.collect()
+    assert len(models) == 0
+    assert gone() is None
+    models.get(STATIC)
+    assert loads == [STATIC, STATIC]
 
 
 def test_models_are_ready_to_encode():

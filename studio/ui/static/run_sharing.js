@@ -58,12 +58,12 @@ window.studio.runPart({
         demo.replaceChildren(
           h("p", {}, "On: whoever has this link searches ", h("b", {}, corpus ? corpus.name : "the texts"), " with both models, without an account."),
           h("div", { class: "copy-line" }, lines(address), copier(address),
-            h("a", { class: "button plain", href: state.demo.path, target: "_blank", rel: "noopener" }, "Open")),
-          button("Switch off", "plain", () => attempt(async () => {
-            await request(`${path}/demo`, "DELETE");
-            state.demo = null;
-            showDemo();
-          })));
+            h("a", { class: "button plain", href: state.demo.path, target: "_blank", rel: "noopener" }, "Open"),
+            button("Switch off", "plain", () => attempt(async () => {
+              await request(`${path}/demo`, "DELETE");
+              state.demo = null;
+              showDemo();
+            }))));
         return;
       }
       if (!state.corpora.length) {
