@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, make_folder: bool = True) -> None:
     """Write ``value`` so that a reader (or a power cut) sees the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if make_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with aside.open("w", encoding="utf-8") as out:
         json.dump(value, out, ensure_ascii=False, indent=1)

@@ -459,9 +459,7 @@ class Store:
         """One thing that is the viewer's own or shared with the lab. Raises NotFound."""
         with self._reading() as connection:
             row = connection.execute(table.select().where(table.c.id == id, *_seen(table, viewer))).mappings().first()
-        if row is None:
-            raise NotFound(f"There is no such {_NOUN[table]}.", hint="It may have been deleted.")
-        return dict(row)
+        return self.get(table, viewer, id) if row is None else dict(row)
 
     def shared_with(self, table: sa.Table, viewer: str) -> list[Row]:
         """What others share with the lab, newest first."""

@@ -56,6 +56,7 @@ def test_what_is_deleted_or_made_meanwhile_is_in_it_wholly_or_not_at_all(studio,
     def meanwhile(part, done):
         if part == "datasets":
             studio.datasets.delete("ada", dataset.id)
+            studio.trash.empty("ada")
             made.append(make_dataset(studio, tmp_path))
 
     back_up(settings, tmp_path / "backup.tar", meanwhile)

@@ -73,6 +73,7 @@ def test_a_deleted_dataset_takes_its_draft_along_and_a_discarded_draft_is_gone(s
     assert studio.drafts.page("ada", dataset.id).steps == 0
     studio.drafts.edit("ada", dataset.id, CHANGE)
     studio.datasets.delete("ada", dataset.id)
+    studio.trash.empty("ada")
     assert list(studio.workspace.drafts.iterdir()) == []
     with pytest.raises(NotFound):
         studio.drafts.page("ada", dataset.id)

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from studio.files import write_json
@@ -68,8 +69,8 @@ def _supervise(folder: Path, module: str) -> None:
         "ended": time.time(),
         "oom_kills": max(0, kills_after - kills_before) if known else None,
     }
-    if folder.is_dir():  # deleted with what was going on in it: nobody will ask how that ended
-        write_json(folder / "exit.json", end)
+    with suppress(FileNotFoundError):  # deleted with what was going on in it: nobody will ask how that ended
+        write_json(folder / "exit.json", end, make_folder=False)
 
 
 def _become_worker(folder: Path) -> None:
