@@ -1,6 +1,7 @@
 """Rows a second of the fast engine against the stock trainer's step: python benchmarks/train.py TABLE.csv
 
-Each contender is a process of its own with the same all-MiniLM-L6-v2, the same batches and dropout on; they step in
+Each contender is a process of its own with the same base model (all-MiniLM-L6-v2; ``--model`` names another, and a static
+one has an engine of its own), the same batches and dropout on; they step in
 turn, one at a time, so that whatever else the machine does falls on all of them alike. A step is tokenising, forward,
 backward, clipping and the optimizer, texts at full length. Prints the machine, versions, tokens with and without
 padding, the ratio of the medians with its range over the steps, and each process's peak memory.
@@ -13,6 +14,7 @@ import platform
 import resource
 import statistics
 import sys
+import tempfile
 import time
 from contextlib import nullcontext
 from multiprocessing.connection import Connection
@@ -26,26 +28,48 @@ import numpy as np
 from studio.data.prepare import prepare
 from studio.data.read import read_table
 from studio.data.roles import guess_roles
+from studio.training.bases import resolve_base
 
 LEARNING_RATE = 2e-5
+SHOWN = 20
+"""So many steps are printed one by one."""
 
 
-def contend(name: str, loss_name: str, batch_size: int, orders: Connection) -> None:
-    """A process that takes batches (columns of texts), makes a step and answers (seconds, loss, tokens, padded)."""
+def contend(name: str, base: str, loss_name: str, batch_size: int, texts: list[list[str]], orders: Connection) -> None:
+    """A process that takes batches (columns of texts), makes a step and answers (seconds, loss, tokens, padded).
+
+    ``texts``: all that will come, for an engine that cuts them beforehand; that is timed and told, too.
+    """
     import torch
 
     from studio.training.config import make_config
     from studio.training.engine.fast import fast
+    from studio.training.engine.static import cut_with, static
+    from studio.training.engine.tokens import keep
     from studio.training.model import build_model
     from studio.training.objective import build_loss
 
-    config = make_config({"loss": loss_name, "batch_size": batch_size})
+    config = make_config({"base_model": base, "loss": loss_name, "batch_size": batch_size})
     torch.manual_seed(0)
     model = build_model(config, "cpu").train()
     loss = build_loss(model, config)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, fused=True)
-    with nullcontext() if name == "stock" else fast(model, bf16=name.endswith("bf16")):
-        orders.send(torch.get_num_threads())
+    with tempfile.TemporaryDirectory() as place:
+        begun = time.perf_counter()
+        if name == "static":
+            tokens = keep(Path(place), texts, cut_with(model[0]), model[0].num_embeddings, "benchmark")
+            engine = static(model, tokens, decays=False)
+        else:
+            engine = nullcontext() if name == "stock" else fast(model, bf16=name.endswith("bf16"))
+        ready_s = time.perf_counter() - begun
+        step_in_turn(model, loss, engine, ready_s, orders)
+
+
+def step_in_turn(model, loss, engine, ready_s: float, orders: Connection) -> None:
+    import torch
+
+    with engine:
+        optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, fused=True)
+        orders.send((torch.get_num_threads(), ready_s))
         while (columns := orders.recv()) is not None:
             begun = time.perf_counter()
             features = [model.preprocess(texts) for texts in columns]
@@ -63,6 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("--loss", default="MultipleNegativesRankingLoss")
+    parser.add_argument("--model", default="all-MiniLM-L6-v2")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=9, help="the first is not counted")
     arguments = parser.parse_args()
@@ -70,15 +95,19 @@ def main() -> None:
     table = read_table(arguments.table)
     data = prepare(table, guess_roles(table)).data.drop_columns(["row"])
     data = data.take(np.random.default_rng(0).permutation(len(data))[: arguments.steps * arguments.batch_size])
-    names = ["stock", "fast fp32", "fast bf16"]
+    static_model = resolve_base(arguments.model).kind == "static"
+    names = ["stock", "static"] if static_model else ["stock", "fast fp32", "fast bf16"]
+    texts = [data[column].to_pylist() for column in data.column_names]
     spawn = multiprocessing.get_context("spawn")
     pipes, threads = {}, 0
     for name in names:
         pipes[name], theirs = spawn.Pipe()
-        rest = (arguments.loss, arguments.batch_size, theirs)
+        rest = (arguments.model, arguments.loss, arguments.batch_size, texts, theirs)
         spawn.Process(target=contend, args=(name, *rest), daemon=True).start()
-        threads = pipes[name].recv()
+        threads, ready_s = pipes[name].recv()
     say_machine(threads)
+    if static_model:
+        print(f"{sum(map(len, texts)):,} texts cut into tokens beforehand in {ready_s:.2f} s")
     seconds: dict[str, list[float]] = {name: [] for name in names}
     tokens = dict.fromkeys(names, 0)
     for step in range(arguments.steps):
@@ -89,10 +118,12 @@ def main() -> None:
             took, loss, count = pipes[name].recv()
             seconds[name].append(took)
             tokens[name] += count
-            said.append(f"{name} {took:.2f} s, loss {loss:.3f}")
-        print(f"step {step}: {'; '.join(said)}", flush=True)
-    padding = 1 - tokens["fast fp32"] / tokens["stock"]
-    print(f"tokens: {tokens['fast fp32']:,}; stock computes {tokens['stock']:,}, {padding:.0%} of them padding")
+            said.append(f"{name} {took:.3f} s, loss {loss:.3f}")
+        if step < SHOWN:
+            print(f"step {step}: {'; '.join(said)}", flush=True)
+    last = names[1]
+    padding = 1 - tokens[last] / tokens["stock"]
+    print(f"tokens: {tokens[last]:,}; stock computes {tokens['stock']:,}, {padding:.0%} of them padding")
     for name in names:
         pipes[name].send(None)
         ratios = [a / b for a, b in zip(seconds["stock"][1:], seconds[name][1:], strict=True)]

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
         0.0, ge=0, description="Hours that the runs of one account may use GPUs within 30 days; 0: any number."
     )
     max_attempts: int = Field(3, ge=1, description="How often a run is started when its process dies unexpectedly.")
+    timed_steps: bool = Field(
+        True,
+        description="Time a few steps in the background, while nothing trains, for the estimate before the button.",
+    )
     stop_grace_s: float = Field(10.0, gt=0, description="Seconds between asking a process to end and killing it.")
     trash_days: float = Field(
         7.0,

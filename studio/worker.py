@@ -84,6 +84,8 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     from studio.export.folder import save_model
     from studio.export.script.write import write_script
     from studio.training.callbacks import StopWatch
+    from studio.training.speeds import as_values
+    from studio.training.timing import speed_of
     from studio.training.train import train
 
     transformers_logging.disable_progress_bar()
@@ -105,6 +107,7 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     logger.info(verdict.sentence)
 
     events.write("phase", phase="saving")
+    saving = time.monotonic()
     save_model(done.model, folder.model, done.config, verdict, done.info)
     write_script(done, folder, (read_json(folder.run) or {}).get("name", folder.path.name))
     if done.task.retrieval is None or done.task.retrieval.queries:
@@ -122,6 +125,10 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
             events.write("note", message=words, severity="warning")
     verdict.save(folder.verdict)
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
+    shutil.rmtree(folder.tokens, ignore_errors=True)
+    speed = speed_of(done, folder, time.monotonic() - saving)
+    if speed is not None:
+        write_json(folder.speed, as_values(speed))
     early = done.step < done.steps
     return Outcome(
         "succeeded",

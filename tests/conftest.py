@@ -9,6 +9,7 @@ os.environ.update(
     DO_NOT_TRACK="1",
     GRADIO_ANALYTICS_ENABLED="False",
     TOKENIZERS_PARALLELISM="false",
+    STUDIO_TIMED_STEPS="false",  # tests that are not about it have no cores to spare
 )
 
 import atexit

@@ -14,12 +14,14 @@ import pyarrow as pa
 import pytest
 
 from studio import process, worker
-from studio.data.dataset import DatasetInfo, save_dataset
+from studio.data.dataset import DatasetInfo, load_info, load_rows, save_dataset
 from studio.errors import HostError
 from studio.evaluation.result import Verdict
 from studio.files import read_json, write_json
 from studio.training.config import make_config
+from studio.training.estimate import estimate
 from studio.training.folder import RunFolder
+from studio.training.speeds import Speeds
 
 pytestmark = pytest.mark.model
 STATIC = {"base_model": "wordllama-l2-supercat-256", "learning_rate": 2e-2, "batch_size": 16}
@@ -99,6 +101,12 @@ def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
     phases = [event["phase"] for event in events(folder, "phase")]
     assert phases == ["loading", "judging base", "training", "judging tuned", "saving", "done"]
     assert "Traceback" not in folder.log.read_text()
+    speeds = Speeds(folder.path / "speeds.json")
+    speeds.keep(read_json(folder.speed))
+    again = estimate(
+        load_info(folder.dataset), load_rows(folder.dataset), make_config(read_json(folder.config)), speeds
+    )
+    assert again.seconds == pytest.approx(outcome["seconds"], rel=0.25)
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_end(run_folder, tiny_model):

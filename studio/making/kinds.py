@@ -22,6 +22,7 @@ KINDS: dict[str, str] = {
     "pairs": "studio.making.documents:pair",
     "negatives": "studio.making.negatives:make",
     "suspects": "studio.making.suspects:make",
+    "timing": "studio.making.timing:make",
 }
 """Kind -> ``module:function``, a :data:`Make`."""
 

@@ -16,6 +16,7 @@ from studio.training.config import MODEL_FIELDS, TrainConfig
 from studio.training.feed import Feeds
 from studio.training.folder import EventWriter, RunFolder
 from studio.training.memory import after_a_kill
+from studio.training.speeds import Speeds
 
 QUEUE_STATES = ("open", "paused", "draining")
 """paused: nothing more starts, what runs goes on; draining: nothing new is taken, what waits and runs is finished."""
@@ -118,10 +119,11 @@ class Lane:
 class TrainingLane(Lane):
     """Runs, each on one of the machine's devices; an admin may pause it or let it run empty."""
 
-    def __init__(self, store: Store, workspace: Workspace, devices: Devices, feeds: Feeds):
+    def __init__(self, store: Store, workspace: Workspace, devices: Devices, feeds: Feeds, speeds: Speeds):
         super().__init__(store, workspace, sum(devices.places.values()))
         self.devices = devices
         self.feeds = feeds
+        self.speeds = speeds
 
     @property
     def state(self) -> str:
@@ -194,6 +196,8 @@ class TrainingLane(Lane):
 
     def end(self, row: Row, state: str, message: str = "", hint: str = "") -> None:
         self._note_use(row)
+        if state == "succeeded" and (speed := read_json(RunFolder(self.folder(row)).speed)):
+            self.speeds.keep(speed)
         super().end(row, state, message, hint)
 
     def _note_use(self, row: Row) -> None:

@@ -32,11 +32,13 @@ from studio.runs.slots import Devices
 from studio.runs.store import Store
 from studio.runs.supervisor import Supervisor
 from studio.runs.sweeps import Sweeps
+from studio.runs.timings import Timings
 from studio.runs.training_runs import Runs
 from studio.runs.trash import Trash
 from studio.runs.workspace import Workspace
 from studio.settings import Settings
 from studio.training.feed import Feeds
+from studio.training.speeds import Speeds
 
 INDEX_SLOTS = 2
 """Base and tuned model are indexed side by side: most of a small index's time is starting up."""
@@ -81,6 +83,7 @@ class Studio:
         makings   create(owner, kind, name, task, dataset_id="", files=None) -> MakingRecord
                   list(owner), newest first; get(owner, making_id); latest(owner, kind, dataset_id) -> MakingRecord | None
                   stop(owner, making_id); delete(owner, making_id)
+        timings   want(owner, dataset_id, config, work) -> whether steps are being timed; going_on(owner); end(owner)
         accounts  list, get, add, reset, disable, enable; sign_in(name, password, address) -> session; whose(session)
         documents stage(owner, files) -> UploadRecord
                   read(owner, upload_id) -> Library, or the MakingRecord of reading them
@@ -154,7 +157,8 @@ class Studio:
                 "reaches this server may use it.",
             )
         feeds = Feeds()
-        training = TrainingLane(store, workspace, Devices(settings.training_slots, settings.cpu_slots), feeds)
+        speeds = Speeds(workspace.speeds)
+        training = TrainingLane(store, workspace, Devices(settings.training_slots, settings.cpu_slots), feeds, speeds)
         quotas = Quotas(
             store, workspace, disk_gb=settings.quota_disk_gb, queued=settings.quota_queued_runs, gpu_hours=settings.quota_gpu_hours,
         )  # fmt: skip
@@ -180,6 +184,7 @@ class Studio:
         self.evidence = RunEvidence(self.runs, self.datasets)
         self.seen = RunSeen(self.runs)
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
+        self.timings = Timings(store, self.makings, training, speeds, settings.timed_steps)
         self.imports = Imports(self.datasets, self.makings)
         self.hub = HubDatasets(
             self.workspace, self.datasets, self.makings, most_rows=settings.max_hub_rows, most_mb=settings.max_upload_mb

@@ -196,7 +196,8 @@ class Runs:
             )
         if data is None or any(other.info.rows > EXACT_CHECK_ROWS for other in also):
             return needs
-        guess = estimate_together(dataset.info, data, config, [(o.info, load_rows(o.folder)) for o in also], own)
+        along = [(o.info, load_rows(o.folder)) for o in also]
+        guess = estimate_together(dataset.info, data, config, along, own, self._lane.speeds)
         return needs | {"memory_mb": guess.memory_mb, "expected_s": guess.seconds}
 
     def list(self, owner: str) -> list[RunRecord]:

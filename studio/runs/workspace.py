@@ -36,6 +36,8 @@ class Workspace:
         self.tmp = self.path / "tmp"
         self.page_tmp = self.tmp / "gradio"
         """Where files that the page takes in arrive (GRADIO_TEMP_DIR)."""
+        self.speeds = self.path / "speeds.json"
+        """What trainings took on this machine; see studio.training.speeds."""
         self.secret = self.path / "secret.key"
         """What sessions of accounts are signed with."""
         self.check_quota: Callable[[str], None] = lambda owner: None

@@ -93,6 +93,8 @@ class Events(TrainerCallback):
         self._epoch = self._logged_epoch = 0.0
         self._trained_s = 0.0
         self._said = 0.0
+        self.steps_made, self.steps_s = 0, 0.0
+        """Of this process: a run that goes on has made others before."""
         self.losses: list[float] = []
 
     def on_train_begin(self, args, state, control, **kwargs):
@@ -104,6 +106,8 @@ class Events(TrainerCallback):
     def on_step_end(self, args, state, control, **kwargs):
         took = time.monotonic() - self._begun
         self._trained_s += took
+        self.steps_made += 1
+        self.steps_s += took
         known = self._step_s
         self._step_s = took if known is None else known + SMOOTHING * (took - known)
         self._epoch = state.epoch

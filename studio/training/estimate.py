@@ -1,8 +1,9 @@
 """How long a training will take and what it needs, before it is started. No torch.
 
-Steps are exact. Time is a cost model: floating-point operations of the model for the tokens that will be computed,
-padding included where the stock engine computes it, over the speed that this machine shows in a short matrix product.
-Say 'about' with it.
+Steps are exact. Time and memory are what was measured here on trainings of the same kind (speeds.py), carried over by a
+cost model: floating-point operations of the model for the tokens that will be computed, padding included where the stock
+engine computes it. Before anything was measured they are a first guess: the cost model alone, over the speed that this
+machine shows in a short matrix product. Say 'about' with either.
 """
 
 import os
@@ -31,6 +32,7 @@ from studio.training.fit import packs
 from studio.training.judging import OwnTest
 from studio.training.parts import make_parts, plan_together, trained_rows
 from studio.training.rows import LIVE_ROWS, RowPlan, most_rows, plan_rows
+from studio.training.speeds import Kind, Speeds, Work, machine
 from studio.training.suggest import check_fit
 
 SAMPLE_ROWS = 2000
@@ -51,10 +53,14 @@ EFFICIENCY_TOKENS = 0.1
 OPTIMIZER_S_PER_M = 1.2e-3
 """Adam, seconds a step and million parameters."""
 STATIC_S_PER_TOKEN = 1.5e-6
+STATIC_SHARE = 0.2
+"""Share of a static model's table that the texts of a dataset read, as a guess."""
 STEP_S = 0.004
 FEW_ROWS = 8
 """An automatic batch size is not reckoned below it."""
 PROBE_EVERY_S = 20.0
+NOMINAL_GFLOPS = 100.0
+"""Speed of the machine in whose seconds work is told; see speeds.py."""
 GPU_GFLOPS = 10_000.0
 """A guess: nothing is measured on a GPU beforehand."""
 
@@ -86,10 +92,21 @@ class Estimate:
     """Of the longest text of each row in a sample of the training rows, against this config's limit."""
     own_test: bool = False
     """``heldout_rows`` are test data of the person's own."""
+    work: Work | None = None
+    """What it is reckoned from; None where the model's files are not here."""
+    measured: bool = False
+    """Time and memory come from what was measured on this machine, with about this batch and length."""
 
 
-def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig, test: OwnTest | None = None) -> Estimate:
-    """What training ``data`` (the dataset's rows) with this config takes. ``test``: what judges instead of held-out rows.
+def estimate(
+    info: DatasetInfo,
+    data: pa.Table,
+    config: TrainConfig,
+    test: OwnTest | None = None,
+    speeds: Speeds | None = None,
+) -> Estimate:
+    """What training ``data`` (the dataset's rows) with this config takes. ``test``: what judges instead of held-out rows;
+    ``speeds``: what was measured here before.
 
     Raises:
         ConfigError, ModelError: the config cannot train on this dataset.
@@ -124,21 +141,26 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig, test: OwnTe
     numbers = _sample(data.take(rows.train))["row"].to_numpy()
     by_row = TokenLengths(base.label, limit, np.maximum.reduce(list(table.values())), numbers, known.position_limit)
     gpu = _has_gpu()
-    gflops = GPU_GFLOPS if gpu else matmul_gflops()
-    cost = _transformer_cost if known.layers else _static_cost
+    cut = {name: np.minimum(column, limit) for name, column in table.items()}
     judged = info if test is None else test.info
-    searched = 0 if judged.format not in ("pair", "triplet") else judged.corpus_rows
-    seconds = STARTUP_S + cost(
-        known, rows, config, searched, {k: np.minimum(v, limit) for k, v in table.items()}, gflops
-    )
-    if base.source is not None:
-        source = limits(base.source)
-        seconds += _forward_flop(source, 3 * base.design.vocabulary, 3) / (gflops * 1e9 * EFFICIENCY_TOKENS)
-    notes.append("On a GPU; not measured beforehand." if gpu else f"On the processor, {os.cpu_count()} cores.")
+    work = _work(judged, config, base, known, rows, cut)
+    found = speeds.predict(work) if speeds else None
+    gflops = GPU_GFLOPS if gpu else matmul_gflops()
+    if found is None:
+        costs = _costs(judged, config, base, known, rows, cut, gflops)
+        seconds, memory_mb = STARTUP_S + costs.once_s + rows.steps * costs.step_s + costs.judging_s, work.memory_mb
+    else:
+        once = _costs(judged, config, base, known, rows, cut, gflops).once_s
+        seconds = found.startup_s + once + rows.steps * found.step_s + found.judging_s
+        memory_mb = found.memory_mb
+    where = "a GPU" if gpu else f"the processor, {os.cpu_count()} cores"
+    measured = speeds is not None and speeds.knows(work)
+    how = "Measured on" if measured else "Reckoned from other trainings on" if found else "A first guess for"
+    notes.append(f"{how} {where}.")
     return Estimate(
         sizes[0],
         seconds,
-        _memory_mb(known, rows, config, {k: np.minimum(v, limit) for k, v in table.items()}),
+        memory_mb,
         *sizes[1:],
         Tokens(int(np.percentile(lengths, 50)), int(np.percentile(lengths, 95)), int(lengths.max())),
         float((lengths > limit).mean()),
@@ -146,7 +168,40 @@ def estimate(info: DatasetInfo, data: pa.Table, config: TrainConfig, test: OwnTe
         advise(data, config, rows, base, by_row),
         by_row,
         test is not None,
+        work,
+        measured,
     )
+
+
+def work_of(info: DatasetInfo, data: pa.Table, config: TrainConfig, test: OwnTest | None = None) -> Work | None:
+    """What the cost model says of a training; None where the model's files are not here."""
+    base = base_of(config)
+    known = limits(base)
+    if base.needs_download or known.tokenizer is None or known.parameters_m is None:
+        return None
+    rows = plan_rows(data, config, test)
+    table = _lengths_by_column(known.tokenizer, data.take(rows.train))
+    limit = config.max_seq_length or known.max_tokens or max(int(column.max()) for column in table.values())
+    return _work(
+        info if test is None else test.info,
+        config,
+        base,
+        known,
+        rows,
+        {k: np.minimum(v, limit) for k, v in table.items()},
+    )
+
+
+def encoding_work(config: TrainConfig, texts: Sequence[str]) -> float:
+    """What the cost model says of embedding ``texts`` once, in the same seconds as ``Work.judging``."""
+    known = limits(base_of(config))
+    encoder = _tokenizer(known.tokenizer, known.tokenizer.stat().st_mtime_ns)
+    limit = config.max_seq_length or known.max_tokens or 10**9
+    lengths = np.array([min(len(e.ids), limit) for e in encoder.encode_batch_fast(list(texts))], dtype=np.int64)
+    if not known.layers:
+        return float(lengths.sum()) * STATIC_S_PER_TOKEN
+    mean = float(lengths.mean())
+    return _forward_flop(known, mean * len(lengths), mean) / (NOMINAL_GFLOPS * 1e9 * EFFICIENCY_ENCODE)
 
 
 def estimate_together(
@@ -155,19 +210,20 @@ def estimate_together(
     config: TrainConfig,
     also: Sequence[tuple[DatasetInfo, pa.Table]],
     test: OwnTest | None = None,
+    speeds: Speeds | None = None,
 ) -> Estimate:
     """The same for several datasets that train one model together. ``also``: those that train along.
 
     Raises:
         ConfigError, ModelError: as :func:`estimate`, and when one of them cannot train along.
     """
-    first = estimate(info, data, config, test)
+    first = estimate(info, data, config, test, speeds)
     if not also:
         return first
     rows = plan_rows(data, config, test)
     parts = make_parts(also, config, data, rows)
     plan = plan_together(data, config, rows, parts)
-    each = [first, *(estimate(part.info, part.data, part.config) for part in parts)]
+    each = [first, *(estimate(part.info, part.data, part.config, speeds=speeds) for part in parts)]
     alone = sum(one.steps for one in each)
     seconds = memory = None
     if all(one.seconds is not None for one in each):
@@ -292,10 +348,65 @@ def _forward_flop(known: Limits, tokens: float, length: float) -> float:
     return tokens * known.layers * (24 * known.hidden_size**2 + 4 * length * known.hidden_size)
 
 
+@dataclass(frozen=True)
+class _Costs:
+    """Seconds, as the cost model has them."""
+
+    step_s: float
+    judging_s: float
+    """All looks at the held-out rows."""
+    once_s: float
+    """What is done once, before the first step: a teacher's reading, a vocabulary's distillation."""
+
+
+def _costs(
+    judged: DatasetInfo,
+    config: TrainConfig,
+    base: Base,
+    known: Limits,
+    rows: RowPlan,
+    lengths: dict[str, np.ndarray],
+    gflops: float,
+) -> _Costs:
+    searched = 0 if judged.format not in ("pair", "triplet") else judged.corpus_rows
+    cost = _transformer_cost if known.layers else _static_cost
+    found = cost(known, rows, config, searched, lengths, gflops)
+    once_s = found.once_s
+    if base.source is not None:
+        source = limits(base.source)
+        once_s += _forward_flop(source, 3 * base.design.vocabulary, 3) / (gflops * 1e9 * EFFICIENCY_TOKENS)
+    return replace(found, once_s=once_s)
+
+
+def _work(
+    judged: DatasetInfo,
+    config: TrainConfig,
+    base: Base,
+    known: Limits,
+    rows: RowPlan,
+    lengths: dict[str, np.ndarray],
+) -> Work:
+    costs = _costs(judged, config, base, known, rows, lengths, NOMINAL_GFLOPS)
+    readers = [limits(resolve_base(config.of_loss(n))).parameters_m for n in _readers(config)]
+    kind = Kind(
+        f"{machine()}{', GPU' * _has_gpu()}",
+        f"{base.kind}, {known.layers} layers of {known.hidden_size}, {known.parameters_m:.1f} M",
+        " ".join([config.loss, config.modifier, *(f"{p:.0f}" for p in readers if p)]),
+        f"{config.engine} {config.precision}",
+        f"{config.lora_rank or 0} {config.freeze_layers} {config.gradient_checkpointing} {config.gradient_accumulation_steps}",
+    )
+    return Work(kind, rows.batch_size, costs.step_s, costs.judging_s, _memory_mb(known, rows, config, lengths))
+
+
+def _readers(config: TrainConfig) -> list[str]:
+    """Settings that name another model which reads along."""
+    return [name for name in ("guide_model", "teacher_model") if name in config.loss_parameters]
+
+
 def _transformer_cost(
     known: Limits, rows: RowPlan, config: TrainConfig, searched: int, lengths: dict[str, np.ndarray], gflops: float
-) -> float:
-    """Seconds of all steps and looks at the held-out rows. ``searched``: documents that are read to judge."""
+) -> _Costs:
+    """Seconds of a step and of the looks at the held-out rows. ``searched``: documents that are read to judge."""
     loss, fast = LOSS[config.loss], _is_fast(config)
     first, *others = lengths.values()
     train_rows = min(len(rows.train) * config.epochs, rows.steps * rows.batch_size * config.gradient_accumulation_steps)
@@ -317,17 +428,23 @@ def _transformer_cost(
     judging += 2 * rows.judging * encode_row + (checks + 1) * live * loss_row
     judging += (checks + config.chooses) * live * encode_row
     step = (FAST_STEP_S if fast else STEP_S) + OPTIMIZER_S_PER_M * known.parameters_m
-    return train + judging + rows.steps * step + _advisers_cost(config, train_rows, rows, mean * len(lengths), gflops)
+    guide, teacher = _advisers_cost(config, train_rows, rows, mean * len(lengths), gflops)
+    return _Costs((train + guide) / rows.steps + step, judging, teacher)
 
 
-def _advisers_cost(config: TrainConfig, read: float, rows: RowPlan, tokens: float, gflops: float) -> float:
-    """Seconds that a guide (each row at each step) or a teacher (each row once) takes to read rows of ``tokens`` tokens."""
-    seconds = 0.0
-    for name, read_rows in (("guide_model", read), ("teacher_model", len(rows.train))):
+def _advisers_cost(
+    config: TrainConfig, read: float, rows: RowPlan, tokens: float, gflops: float
+) -> tuple[float, float]:
+    """Seconds that a guide (each row at each step) and a teacher (each row once) take to read rows of ``tokens`` tokens."""
+    seconds = {"guide_model": 0.0, "teacher_model": 0.0}
+    for name, read_rows in (
+        ("guide_model", read),
+        ("teacher_model", len(rows.train) + min(len(rows.looked_at), LIVE_ROWS)),
+    ):
         if name in config.loss_parameters:
             adviser = limits(resolve_base(config.of_loss(name)))
-            seconds += read_rows * _forward_flop(adviser, tokens, tokens) / (gflops * 1e9 * EFFICIENCY_ENCODE)
-    return seconds
+            seconds[name] = read_rows * _forward_flop(adviser, tokens, tokens) / (gflops * 1e9 * EFFICIENCY_ENCODE)
+    return seconds["guide_model"], seconds["teacher_model"]
 
 
 def _is_fast(config: TrainConfig) -> bool:
@@ -337,15 +454,18 @@ def _is_fast(config: TrainConfig) -> bool:
 
 def _static_cost(
     known: Limits, rows: RowPlan, config: TrainConfig, searched: int, lengths: dict[str, np.ndarray], gflops: float
-) -> float:
-    """Seconds of all steps and looks: splitting texts into tokens, and Adam over all vectors at each step."""
+) -> _Costs:
+    """Seconds of a step and of the looks: splitting texts into tokens, and Adam over all vectors at each step."""
     a_row = float(sum(column.mean() for column in lengths.values()))
     live = min(len(rows.looked_at), LIVE_ROWS)
     looked_at = 2 * (rows.judging + searched) + (2 * _checks(rows, config) + 1) * live
-    tokens = a_row * (len(rows.train) * config.epochs * 2 + looked_at)
     train_rows = len(rows.train) * config.epochs
-    seconds = tokens * STATIC_S_PER_TOKEN + rows.steps * (STEP_S + OPTIMIZER_S_PER_M * known.parameters_m)
-    return seconds + _advisers_cost(config, train_rows, rows, a_row, gflops)
+    guide, teacher = _advisers_cost(config, train_rows, rows, a_row, gflops)
+    fast = config.engine == "fast" and not _has_gpu() and known.layers == 0
+    # Its own engine cuts texts once, and moves the rows of the table that they read.
+    train = a_row * train_rows * (0.5 if fast else 2) * STATIC_S_PER_TOKEN + guide
+    step = train / rows.steps + STEP_S + OPTIMIZER_S_PER_M * known.parameters_m * (STATIC_SHARE if fast else 1)
+    return _Costs(step, a_row * looked_at * STATIC_S_PER_TOKEN, teacher)
 
 
 def fixed_memory_mb(config: TrainConfig) -> float | None:
@@ -355,7 +475,12 @@ def fixed_memory_mb(config: TrainConfig) -> float | None:
 
 
 def _fixed_mb(known: Limits, config: TrainConfig) -> float:
-    return PROCESS_MB + known.parameters_m * 4 * (1 + (3 + config.keep_best) * _trained_share(known, config))
+    model = known.parameters_m * 4 * (1 + (3 + config.keep_best) * _trained_share(known, config))
+    if config.loss.startswith("ContrastiveTension"):  # a second copy trains along
+        model *= 2
+    # A guide stays in memory, and so does what was taken for a teacher, who is asked before.
+    readers = [limits(resolve_base(config.of_loss(name))).parameters_m or 0.0 for name in _readers(config)]
+    return PROCESS_MB + model + 4 * sum(readers)
 
 
 def _memory_mb(known: Limits, rows: RowPlan, config: TrainConfig, lengths: dict[str, np.ndarray]) -> float:

@@ -16,12 +16,14 @@ Written by the worker:
     base/built/      the model that training starts from, where it was built and not loaded
     split.json       which rows train, choose and judge, and how they were kept apart
     memory.json      what it has learnt about the memory it may use; see studio.training.memory
+    tokens/          the texts of a static model, cut into tokens; see studio.training.engine.tokens
     taught/          what a teacher model said of the rows, for losses that learn from one
     checkpoints/     checkpoint-<step>/, each with a manifest.json written last
     model/           the tuned model: SentenceTransformer(folder)
     verdict.json     base against tuned
     evidence/        what the verdict rests on, row by row; see studio.evaluation.evidence
     script/          the same training as a stand-alone script; see studio.export.script
+    speed.json       what its steps took, for estimates of others; see studio.training.speeds
     outcome.json     written last: how it ended
 
 Written by whoever controls it:
@@ -67,11 +69,13 @@ class RunFolder:
     built = property(lambda self: self.path / "base" / "built")
     memory = property(lambda self: self.path / "memory.json")
     checkpoints = property(lambda self: self.path / "checkpoints")
+    tokens = property(lambda self: self.path / "tokens")
     taught = property(lambda self: self.path / "taught")
     model = property(lambda self: self.path / "model")
     verdict = property(lambda self: self.path / "verdict.json")
     evidence = property(lambda self: self.path / "evidence")
     script = property(lambda self: self.path / "script")
+    speed = property(lambda self: self.path / "speed.json")
     outcome = property(lambda self: self.path / "outcome.json")
     stop = property(lambda self: self.path / "stop.json")
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from torch import nn
 from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from studio.catalog.losses import LOSS, MODIFIER
+from studio.data.codes import picked
 from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import class_numbers, text_columns
 from studio.errors import ConfigError, HostError, RunError
@@ -46,6 +47,8 @@ from studio.training.callbacks import (
 from studio.training.checkpoints import ASIDE, KEEP, newest_whole, step_of
 from studio.training.config import AUTO, TrainConfig, make_config
 from studio.training.engine.fast import fast, fits, has_fast_bf16
+from studio.training.engine.static import cut_with, is_static, static
+from studio.training.engine.tokens import keep
 from studio.training.feeding import Epoch, feed
 from studio.training.fetch import download
 from studio.training.fit import packs
@@ -67,6 +70,7 @@ from studio.training.trainable import can_compute_twice, choose_trainable, compu
 from studio.training.trainer import Trainer
 
 CHECKPOINT_EVERY_S = 60.0
+TEXTS_AT_A_TIME = 20_000
 DECAY_SHARE = 0.2
 """Share of the steps in which the schedule 'warm-up, stable, decay' lets the learning rate fall."""
 CHECKPOINT_BYTES = 12
@@ -107,6 +111,16 @@ class Trained:
     teacher_dimension: int | None
     general: dict[str, np.ndarray] | None
     """How the base model does in the check of general ability; None: it is switched off."""
+    steps_made: int
+    """By this process."""
+    steps_s: float
+    """Seconds that they took."""
+    ready_at: float
+    """When everything was loaded, seconds since 1970."""
+    taught_s: float
+    """Seconds that a teacher was asked."""
+    usual: bool
+    """Nothing happened that tells nothing of other trainings: a download, a search for the batch, memory that ran out."""
     portion: int | None = None
     """Rows that were embedded at a time after memory ran out; None: whole batches, or as the loss says."""
     computed_twice: bool = False
@@ -137,14 +151,16 @@ def train(
     config = smaller_batch(config, memory)
     rows, parts = plan_all(folder, config, data, test)
     write_split(folder, data, rows)
+    downloads = base_of(config).needs_download
     base_model = ready_base(folder, config, training_texts(data, rows, parts), events, watch)
     infos = [info, *(part.info for part in parts)]
     model = new_model(config, infos, memory, base_model)
     live_rows = draw(rows.looked_at, config.seed)
-    taught = None
+    taught, asked_at = None, time.monotonic()
     if has_teacher(config):
         asked = data.take(rows.train if rows.looks_at_test else np.concatenate([rows.train, live_rows]))
         taught = teach(folder.taught, fingerprint_of(folder), asked, config, model.device, watch.look)
+    taught_s = time.monotonic() - asked_at
     work = Work(folder, config, rows, parts, data, taught)
     if automatic and memory.batch_size is None:
         memory = find_batch_size(work, model, memory, note, watch)
@@ -185,6 +201,7 @@ def train(
         note(message, "info")
     watch.look()
 
+    ready_at = time.time()
     events.write("phase", phase="judging base")
     begun = time.monotonic()
     # A layer with random weights or words it does not know would make the base model look worse than it is.
@@ -219,7 +236,7 @@ def train(
         trained_rows(rows, parts),
         judging_s,
     )
-    fingerprint = fingerprint_of(folder, config.batch_size if automatic or memory.batch_most else None)
+    fingerprint = fingerprint_of(folder, config.batch_size if automatic or memory.batch_most else None, engine)
     configs = [config, *(part.config for part in parts)]
     if rows.looks_at_test:
         comparable = taught is None and same_columns(test, info, data)
@@ -249,13 +266,15 @@ def train(
         if best and checkpoint:
             best.load(checkpoint)
         try:
-            with fast(model, precision == "bf16", companions(learning)) if engine == "fast" else nullcontext():
+            with engaged(engine, model, precision, learning, work):
                 if checkpoint is None and (config.evaluations > 0 or config.evaluation_steps):
                     trainer.evaluate()
                 watch.look()
                 if watch.keep and checkpoint is None:
                     raise Cancelled("Stopped before the first step: there was nothing to keep.")
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+                step = trainer.state.global_step
+                kept = best.apply(model, step) if best else step
             break
         except Exception as error:
             smaller = less_memory(trainer, rows, memory, configs) if is_out_of_memory(error) else None
@@ -277,8 +296,6 @@ def train(
     )
     inner = model.transformers_model
     twice = inner is not None and bool(getattr(inner, "is_activation_checkpointing", False))
-    step = trainer.state.global_step
-    kept = best.apply(model, step) if best else step
     merge_adapters(model)
     if not all(torch.isfinite(p).all() for p in model.parameters()):
         raise ConfigError(
@@ -295,7 +312,9 @@ def train(
     )  # fmt: skip
     return Trained(
         config, info, model.eval(), task, base, shown, rows, tuple(others), facts, step, rows.steps, kept, chosen, engine, precision,
-        None if taught is None else taught.shape[-1], general, portion, twice,
+        None if taught is None else taught.shape[-1], general, reporter.steps_made, reporter.steps_s, ready_at, taught_s,
+        usual=not (automatic or parts or downloads or memory != Memory()) and reporter.steps_made == step,
+        portion=portion, computed_twice=twice,
     )  # fmt: skip
 
 
@@ -425,7 +444,7 @@ def engine_of(work: Work, model: SentenceTransformer, losses: nn.Module | dict[s
     """The engine that serves the model and all losses."""
     configs = [work.config, *(part.config for part in work.parts)]
     found = {choose_engine(config, model, loss) for config, loss in zip(configs, each(losses), strict=True)}
-    return "fast" if found == {"fast"} else "stock"
+    return found.pop() if len(found) == 1 else "stock"
 
 
 def make_trainer(
@@ -450,6 +469,28 @@ def make_trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def engaged(
+    engine: str, model: SentenceTransformer, precision: str, learning: nn.Module, work: Work
+) -> AbstractContextManager[None]:
+    """A context in which ``engine`` trains ``model``."""
+    if engine == "fast":
+        return fast(model, precision == "bf16", companions(learning))
+    if engine == "static":
+        tables = [(work.data, work.rows.train), *((part.data, part.rows.train) for part in work.parts)]
+        texts = (
+            chunk.to_pylist()
+            for table, train in tables
+            for name in text_columns(table)
+            for start in range(0, len(train), TEXTS_AT_A_TIME)
+            for chunk in [picked(table[name], np.sort(train[start : start + TEXTS_AT_A_TIME]))]
+        )
+        module = model[0]
+        name = hashlib.sha256(f"{fingerprint_of(work.folder)} {module.tokenizer.to_str()}".encode()).hexdigest()
+        tokens = keep(work.folder.tokens, texts, cut_with(module), module.num_embeddings, name)
+        return static(model, tokens, decays=work.config.weight_decay > 0)
+    return nullcontext()
 
 
 def find_batch_size(
@@ -593,9 +634,12 @@ def looks(steps: int, evaluations: int, every: int | None = None) -> frozenset[i
 
 
 def choose_engine(config: TrainConfig, model: SentenceTransformer, loss: nn.Module | None = None) -> str:
-    """``fast`` where the config wants it and the model and the loss allow it, else ``stock``."""
+    """``fast``, or ``static`` for a static model, where the config wants it and the model and the loss allow it; else
+    ``stock``."""
     if config.engine != "fast" or (loss is not None and not packs(LOSS[config.loss], MODIFIER[config.modifier])):
         return "stock"
+    if is_static(model) and config.precision in ("auto", "fp32"):
+        return "static"
     return "fast" if all(fits(one) for one in (model, *(companions(loss) if loss is not None else ()))) else "stock"
 
 
@@ -672,11 +716,13 @@ def check_room(folder: RunFolder, loss: nn.Module, model: SentenceTransformer, c
         )
 
 
-def fingerprint_of(folder: RunFolder, batch_size: int | None = None) -> str:
+def fingerprint_of(folder: RunFolder, batch_size: int | None = None, engine: str = "") -> str:
     """Names the config and data that a checkpoint belongs to. ``batch_size``: the one that was found by trying."""
     parts = [folder.config.read_bytes(), folder.split.read_bytes(), (folder.dataset / "dataset.json").read_bytes()]
     if batch_size is not None:
         parts.append(str(batch_size).encode())
+    if engine == "static":  # its checkpoints hold a part of the table
+        parts.append(engine.encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 

@@ -20,6 +20,7 @@ SCRIPTS = (
     "runs.js",
     "run_sharing.js",
     "sweeps.js",
+    "timing.js",
     "makings.js",
     "review.js",
     "edit.js",

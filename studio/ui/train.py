@@ -73,6 +73,8 @@ class TrainTab:
     sweep: sweeping.SweepFold
     name: gr.Textbox
     estimate: gr.HTML
+    again: gr.Button
+    """Not seen: static/timing.js presses it when steps were timed."""
     train: gr.Button
     notice: gr.HTML
 
@@ -206,8 +208,11 @@ class TrainTab:
             test = None
             if others.test:
                 test = own_test(self.shell.studio.datasets.see(owner, others.test).folder, config.seed)
-            guess = estimate_together(record.info, data, self.located(owner, config), along, test)
-            words = trainview.estimate_words(guess, lambda numbers: rows_numbered(data, numbers))
+            timings, located = self.shell.studio.timings, self.located(owner, config)
+            timings.going_on(owner)  # what is done is known from here on
+            guess = estimate_together(record.info, data, located, along, test, timings.speeds)
+            timing = guess.work is not None and timings.want(owner, dataset_id, located, guess.work)
+            words = trainview.estimate_words(guess, lambda numbers: rows_numbered(data, numbers), timing)
         except StudioError as error:
             return explain(error), gr.update(interactive=False)
         return words, gr.update(interactive=True)
@@ -290,6 +295,7 @@ class TrainTab:
     def start(self, dataset_id: str, name: str, *rest: Any) -> tuple[Any, ...]:
         """Put a run into the queue and go to it."""
         given, others, request = self._read(*rest)
+        self.shell.studio.timings.end(owner_of(request))
         record = self.shell.studio.runs.create(
             owner_of(request), dataset_id, form.read(given), name.strip(), others.also, test=others.test
         )
@@ -328,7 +334,7 @@ class TrainTab:
         self.architecture.wire(self.widgets, lambda request, name: self.location(owner_of(request), name), self.notice)
         self.sweep.wire(shell, self.widgets)
         others = [w.input for name, w in self.widgets.items() if name not in ("base_model", "loss", "modifier")]
-        others += [self.also.input, self.test.input]
+        others += [self.also.input, self.test.input, self.again.click]
         on(any_of(*others), with_request(self.reestimate, len(inputs)), inputs, judged, self.notice, **live)
         started = on(
             self.train.click, with_request(self.start, len(inputs) + 1), [shell.dataset, self.name, *inputs[1:]],
@@ -401,6 +407,7 @@ def build(shell: Shell) -> TrainTab:
         with gr.Row(elem_id="train-go", elem_classes="panel"):
             with gr.Column(scale=3, min_width=300):
                 estimate_html = markup(elem_id="train-estimate")
+                again = gr.Button("Estimate again", elem_id="train-again", elem_classes="unseen")
             with gr.Column(scale=2, min_width=260):
                 name_box = gr.Textbox(
                     label="Name of the run",
@@ -429,6 +436,7 @@ def build(shell: Shell) -> TrainTab:
         sweep,
         name_box,
         estimate_html,
+        again,
         train,
         notice,
     )

@@ -71,8 +71,8 @@ def _without(reason: str, label: str) -> str:
     return rest[:1].upper() + rest[1:]
 
 
-def estimate_words(found: "Estimate", examples: Examples | None = None) -> str:
-    """Steps, time, memory, what is doubtful, and text lengths."""
+def estimate_words(found: "Estimate", examples: Examples | None = None, timing: bool = False) -> str:
+    """Steps, time, memory, what is doubtful, and text lengths. ``timing``: steps are being timed, see static/timing.js."""
     memory = "unknown" if found.memory_mb is None else _size(found.memory_mb)
     seconds = html.duration(found.seconds)
     facts = html.tiles(
@@ -91,8 +91,10 @@ def estimate_words(found: "Estimate", examples: Examples | None = None) -> str:
     )
     held = "judge the result" if found.own_test else "are held out to judge the result"
     words = f"{found.heldout_rows:,} rows {held}. {found.note}".strip()
+    if timing:
+        words += " A few steps are being timed in the background to tell it better."
     doubts = finding_list(found.findings, examples) if found.findings else ""
-    return f'{facts}<p class="fine">{html.text(words)}</p>{doubts}{_lengths(found)}'
+    return f'{facts}<p class="fine"{" data-timing" * timing}>{html.text(words)}</p>{doubts}{_lengths(found)}'
 
 
 def _lengths(found: "Estimate") -> str:

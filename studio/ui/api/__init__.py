@@ -16,8 +16,11 @@ from studio.ui.api import (
     seen,
     sharing,
     sweeps,
+    timings,
     tools,
     trash,
 )
 
-PARTS = (runs, evidence, makings, sweeps, tools, downloads, compare, trash, sharing, demo, embeddings, admin, seen)
+PARTS = (
+    runs, evidence, makings, sweeps, timings, tools, downloads, compare, trash, sharing, demo, embeddings, admin, seen,
+)  # fmt: skip
