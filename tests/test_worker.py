@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from studio import process, worker
-from studio.data.dataset import DatasetInfo, save_dataset
+from studio.data.dataset import DatasetInfo, load_rows, save_dataset
 from studio.errors import HostError
 from studio.evaluation.result import Verdict
 from studio.files import read_json, write_json
@@ -77,7 +77,7 @@ def in_process(folder: RunFolder) -> int:
 
 
 def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
-    folder = run_folder({**STATIC, "batch_size": 64, "general_check": True}, rows=2000)
+    folder = run_folder({**STATIC, "batch_size": 64, "general_check": True, "modifier": "Matryoshka"}, rows=2000)
     process = start(folder)
     assert process.wait(120) == 0
     outcome = read_json(folder.outcome)
@@ -99,6 +99,17 @@ def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
     phases = [event["phase"] for event in events(folder, "phase")]
     assert phases == ["loading", "judging base", "training", "judging tuned", "saving", "done"]
     assert "Traceback" not in folder.log.read_text()
+    # A model that is trained to be cut is judged at each length, on the page and in its card.
+    assert [one.dimension for one in verdict.lengths] == [256, 128, 64, 32]
+    assert verdict.lengths[0].value == pytest.approx(verdict.metrics[0].tuned, abs=1e-6)
+    assert verdict.lengths[-1].value < verdict.lengths[0].value
+    card = (folder.model / "README.md").read_text(encoding="utf-8")
+    assert f"| 32 | {verdict.lengths[-1].value:.4f} |" in card
+    assert "**Language:** English" in card
+    # No text of the rows stands in what people pass on.
+    rows = load_rows(folder.dataset)
+    for column in ("anchor", "positive"):
+        assert not [text for text in set(rows[column].to_pylist()) if text in card]
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_end(run_folder, tiny_model):

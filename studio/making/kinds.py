@@ -22,6 +22,8 @@ KINDS: dict[str, str] = {
     "pairs": "studio.making.documents:pair",
     "negatives": "studio.making.negatives:make",
     "suspects": "studio.making.suspects:make",
+    "export": "studio.making.exporting:make",
+    "sizes": "studio.making.exporting:weigh",
 }
 """Kind -> ``module:function``, a :data:`Make`."""
 

@@ -16,8 +16,24 @@ from studio.ui.api import (
     seen,
     sharing,
     sweeps,
+    takealong,
     tools,
     trash,
 )
 
-PARTS = (runs, evidence, makings, sweeps, tools, downloads, compare, trash, sharing, demo, embeddings, admin, seen)
+PARTS = (
+    runs,
+    evidence,
+    makings,
+    sweeps,
+    tools,
+    downloads,
+    compare,
+    trash,
+    sharing,
+    demo,
+    embeddings,
+    admin,
+    seen,
+    takealong,
+)
