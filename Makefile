@@ -28,7 +28,7 @@ clean:
 	rm -rf .venv *.egg-info build dist test-artifacts .pytest_cache .ruff_cache .hypothesis
 
 .venv/.run-ready: pyproject.toml scripts/setup.sh
-	@sh scripts/setup.sh static
+	@sh scripts/setup.sh static,export
 	@touch $@
 
 .venv/.test-ready: pyproject.toml scripts/setup.sh

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(1024, ge=1, description="Largest file that can be uploaded, in megabytes.")
     max_corpus_rows: int = Field(100_000, ge=1, description="Most rows that a search corpus may have.")
     max_hub_rows: int = Field(1_000_000, ge=1, description="Most rows that are taken from a dataset of the hub.")
+    hub_push: bool = Field(True, description="Whether people may upload their models to the hub from here.")
     training_slots: int = Field(
         1, ge=1, description="Runs that may train at the same time: on each GPU, or altogether where there is none."
     )

@@ -76,14 +76,17 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     """The run itself."""
     from transformers.utils import logging as transformers_logging
 
-    from studio.data.dataset import load_extra
+    from studio.catalog.losses import MODIFIER
+    from studio.data.dataset import load_extra, load_rows
     from studio.evaluation.evidence import write_evidence
     from studio.evaluation.judge import judge, judge_other
     from studio.evaluation.keyword import measure_keyword
     from studio.evaluation.measure import measure
+    from studio.export.card import languages_of
     from studio.export.folder import save_model
     from studio.export.script.write import write_script
     from studio.training.callbacks import StopWatch
+    from studio.training.fit import trained_lengths
     from studio.training.speeds import as_values
     from studio.training.timing import speed_of
     from studio.training.train import train
@@ -93,7 +96,9 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
     done = train(folder, events, watch, checkpoint_every_s)
 
     events.write("phase", phase="judging tuned")
-    tuned = measure(done.model, done.task, tick=watch.look, record=True, keep=done.shown)
+    modifier, dimension = MODIFIER[done.config.modifier], done.model.get_embedding_dimension()
+    lengths = trained_lengths(modifier, done.config.dims, dimension)
+    tuned = measure(done.model, done.task, tick=watch.look, record=True, keep=done.shown, lengths=lengths)
     keyword = measure_keyword(done.task, watch.look)
     others = (
         judge_other(one.part.info.name, one.task, one.base, measure(done.model, one.task, tick=watch.look))
@@ -108,7 +113,8 @@ def work(folder: RunFolder, events: EventWriter, checkpoint_every_s: float) -> O
 
     events.write("phase", phase="saving")
     saving = time.monotonic()
-    save_model(done.model, folder.model, done.config, verdict, done.info)
+    languages = languages_of(load_rows(folder.dataset))
+    save_model(done.model, folder.model, done.config, verdict, done.info, languages)
     write_script(done, folder, (read_json(folder.run) or {}).get("name", folder.path.name))
     if done.task.retrieval is None or done.task.retrieval.queries:
         models = {"base": done.base, "tuned": tuned, **({"bm25": keyword} if keyword else {})}

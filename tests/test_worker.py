@@ -79,7 +79,7 @@ def in_process(folder: RunFolder) -> int:
 
 
 def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
-    folder = run_folder({**STATIC, "batch_size": 64, "general_check": True}, rows=2000)
+    folder = run_folder({**STATIC, "batch_size": 64, "general_check": True, "modifier": "Matryoshka"}, rows=2000)
     process = start(folder)
     assert process.wait(120) == 0
     outcome = read_json(folder.outcome)
@@ -107,6 +107,17 @@ def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
         load_info(folder.dataset), load_rows(folder.dataset), make_config(read_json(folder.config)), speeds
     )
     assert again.seconds == pytest.approx(outcome["seconds"], rel=0.25)
+    # A model that is trained to be cut is judged at each length, on the page and in its card.
+    assert [one.dimension for one in verdict.lengths] == [256, 128, 64, 32]
+    assert verdict.lengths[0].value == pytest.approx(verdict.metrics[0].tuned, abs=1e-6)
+    assert verdict.lengths[-1].value < verdict.lengths[0].value
+    card = (folder.model / "README.md").read_text(encoding="utf-8")
+    assert f"| 32 | {verdict.lengths[-1].value:.4f} |" in card
+    assert "**Language:** English" in card
+    # No text of the rows stands in what people pass on.
+    rows = load_rows(folder.dataset)
+    for column in ("anchor", "positive"):
+        assert not [text for text in set(rows[column].to_pylist()) if text in card]
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_end(run_folder, tiny_model):

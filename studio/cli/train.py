@@ -100,6 +100,7 @@ def train(
                 "others": [asdict(other) for other in verdict.others],
                 "keyword": None if verdict.keyword is None else asdict(verdict.keyword),
                 "general": None if verdict.general is None else asdict(verdict.general),
+                "lengths": [asdict(length) for length in verdict.lengths],
                 "config": train_config.model_dump(),
             }
         )
@@ -116,6 +117,8 @@ def train(
         print(
             f"{other.name}\n  {metric.id:<18} base {metric.base:.4f}   tuned {metric.tuned:.4f}   difference {interval}"
         )
+    for length in verdict.lengths:
+        print(f"  {verdict.primary:<18} {length.value:.4f} with the first {length.dimension} numbers")
     if verdict.general is not None:
         print(" ".join([verdict.general.sentence, *verdict.general.advice]))
     print(f"Judged on {verdict.heldout_rows:,} rows that training never saw. {verdict.split_note}")

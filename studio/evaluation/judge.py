@@ -4,7 +4,7 @@ import numpy as np
 
 from studio.evaluation.intervals import interval
 from studio.evaluation.measure import Measurement
-from studio.evaluation.result import KeywordResult, MetricResult, OtherResult, Verdict
+from studio.evaluation.result import KeywordResult, LengthResult, MetricResult, OtherResult, Verdict
 from studio.evaluation.sentence import (
     COLLAPSED,
     Facts,
@@ -52,6 +52,7 @@ def judge(
         keyword=None if keyword is None else _against_keyword(task, keyword, tuned),
         now_right=_changed(task, base, tuned),
         now_wrong=_changed(task, tuned, base),
+        lengths=tuple(LengthResult(*one) for one in sorted(tuned.lengths.items(), reverse=True)),
     )
 
 

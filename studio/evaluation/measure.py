@@ -1,6 +1,7 @@
 """One model on one task: sentence-transformers' own evaluators, over texts that are embedded once."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,6 +54,8 @@ class Measurement:
     """Where something is searched."""
     seen: "Seen | None" = None
     """What the model makes of the texts that are kept; None unless they were asked for."""
+    lengths: dict[int, float] = field(default_factory=dict)
+    """Length that the vectors were cut to -> the primary metric with it."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,22 @@ def measure(
     tick: Callable[[], None] = lambda: None,
     record: bool = False,
     keep: Sequence[Shown] = (),
+    lengths: Sequence[int] = (),
 ) -> Measurement:
     """Judge ``model`` on ``task``, with its own prompts and its own similarity.
 
     ``tick`` is called between portions of the work and may raise to stop it. ``record``: keep the figures for the
-    model's card. ``keep``: texts whose embeddings are wanted beside the figures; see evidence.py.
+    model's card. ``keep``: texts whose embeddings are wanted beside the figures; see evidence.py. ``lengths``: judge its
+    vectors cut to so many numbers, too.
     """
     encoded = _Encoded(model, task, tick, record)
-    measured = _MEASURES[task.format](encoded, task)
-    return replace(measured, seen=encoded.seen(task, keep)) if keep else measured
+    whole = _MEASURES[task.format](encoded, task)
+    cut = {}
+    for length in lengths:
+        tick()
+        short = _MEASURES[task.format](encoded.cut(length), task).metrics
+        cut |= {length: short[task.primary]} if task.primary in short else {}
+    return replace(whole, lengths=cut, seen=encoded.seen(task, keep) if keep else None)
 
 
 def _searched(encoded: "_Encoded", task: Task) -> Measurement:
@@ -335,6 +345,12 @@ class _Encoded:
         compare = SimilarityFunction.to_similarity_fn(self.similarity_fn_name)
         found = (self.rows([retrieval.corpus[place] for place in places]) for places in retrieval.relevant)
         return np.array([compare(one[None], right).max().item() for one, right in zip(asked, found, strict=True)])
+
+    def cut(self, length: int) -> "_Encoded":
+        """The same with the first ``length`` numbers of each vector; figures of it are not the model's."""
+        short = copy(self)
+        short._embeddings, short.model_card_data = self._embeddings[:, :length], _NoCard()
+        return short
 
     def similarity(self, task: Task) -> np.ndarray:
         return self.pairwise(self.rows(self.asked(task.anchors)), self.rows(task.positives)).double().numpy()

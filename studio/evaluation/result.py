@@ -19,6 +19,14 @@ class MetricResult:
 
 
 @dataclass(frozen=True)
+class LengthResult:
+    """The primary metric of the tuned model with the first ``dimension`` numbers of its vectors."""
+
+    dimension: int
+    value: float
+
+
+@dataclass(frozen=True)
 class OtherResult:
     """The primary metric on the held-out rows of a further dataset that trained along."""
 
@@ -99,6 +107,8 @@ class Verdict:
     """Name of the test data that the person brought; empty: rows held out of the dataset."""
     general: General | None = None
     """What was forgotten; None: not looked at."""
+    lengths: tuple[LengthResult, ...] = ()
+    """Of a model that was trained to be cut (Matryoshka): each length that it was trained for, the longest first."""
 
     def save(self, path: Path) -> None:
         write_json(path, asdict(self))
@@ -118,5 +128,6 @@ class Verdict:
         if general := value.get("general"):
             parts = tuple(GeneralPart(**one) for one in general["parts"])
             value["general"] = General(**{**general, "parts": parts, "advice": tuple(general["advice"])})
+        value["lengths"] = tuple(LengthResult(**one) for one in value.pop("lengths", ()))
         lists = {name: tuple(value[name]) for name in ("advice", "now_right", "now_wrong")}
         return cls(**{**value, **lists, "metrics": metrics})

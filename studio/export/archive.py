@@ -1,5 +1,6 @@
-"""A model's folder, or a run's script with its rows, as one zip file. No torch."""
+"""A model's folder, an export, or a run's script with its rows, as one zip file. No torch."""
 
+import hashlib
 import os
 import tempfile
 import zipfile
@@ -9,11 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from studio.catalog.exports import EXPORT_FILE
 from studio.data.dataset import load_rows
 from studio.errors import NotFound, RunError
 from studio.files import read_json
 from studio.training.folder import RunFolder
 from studio.training.inputs import inputs
+
+RECORD = "export.json"
+"""What was made and measured, in an export's folder; see forms.py."""
+ENDS_BYTES = 65_536
 
 
 def zip_model(folder: Path, out: Path) -> None:
@@ -31,6 +37,39 @@ def zip_model(folder: Path, out: Path) -> None:
         )
     # Weights hardly shrink, so they are stored as they are: a download starts in seconds.
     _write(out, {file.relative_to(folder): file for file in files}, zipfile.ZIP_STORED)
+
+
+def zip_export(folder: Path, file: str, out: Path) -> None:
+    """Write ``out``: one file of an export (id of the catalogue) with tokenizer and card. Whole or not there.
+
+    Raises:
+        NotFound: it was not made.
+    """
+    if not (folder / EXPORT_FILE[file].path).is_file():
+        raise NotFound("This was not made yet.", hint="Make it first.")
+    _write(out, files_of(folder, file), zipfile.ZIP_STORED)
+
+
+def files_of(folder: Path, file: str) -> dict[Path, Path]:
+    """What belongs to one file of an export: name -> path. The other precision's files stay behind."""
+    others = {path for id, other in EXPORT_FILE.items() if id != file for path in other.paths}
+    return {
+        path.relative_to(folder): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.relative_to(folder).as_posix() not in others and path.name != RECORD
+    }
+
+
+def fingerprint(model: Path) -> str:
+    """Names a model by its files: their names and sizes, and how they begin and end."""
+    seen = hashlib.sha256()
+    for path in sorted(file for file in model.rglob("*") if file.is_file()):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            seen.update(f"{path.relative_to(model)}\0{size}\0".encode() + file.read(ENDS_BYTES))
+            file.seek(max(0, size - ENDS_BYTES))
+            seen.update(file.read())
+    return seen.hexdigest()
 
 
 def zip_script(run: Path, out: Path) -> None:

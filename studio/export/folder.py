@@ -10,15 +10,13 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
 from studio import __version__
-from studio.catalog.losses import LOSS, MODIFIER
-from studio.catalog.metrics import METRIC
 from studio.data.dataset import DatasetInfo
 from studio.errors import ModelError
 from studio.evaluation.result import Verdict
+from studio.export.card import extend_card, prepare_card, shown_base
 from studio.files import read_json, write_json
-from studio.training.bases import KNOWN_MODULES, resolve_base
-from studio.training.config import FIELDS, TrainConfig
-from studio.training.fit import default_dims
+from studio.training.bases import KNOWN_MODULES
+from studio.training.config import TrainConfig
 
 POOLING_KEYS = {
     "cls": "pooling_mode_cls_token",
@@ -32,18 +30,27 @@ DENSE_KEYS = ("in_features", "out_features", "bias", "activation_function")
 
 
 def save_model(
-    model: SentenceTransformer, folder: Path, config: TrainConfig, verdict: Verdict, info: DatasetInfo
+    model: SentenceTransformer,
+    folder: Path,
+    config: TrainConfig,
+    verdict: Verdict,
+    info: DatasetInfo,
+    languages: dict[str, float] | None = None,
 ) -> None:
-    """Write ``folder`` whole or not at all: weights (safetensors), tokenizer, model card and ``studio.json``."""
+    """Write ``folder`` whole or not at all: weights (safetensors), tokenizer, model card and ``studio.json``.
+
+    ``languages``: of the rows, with their shares; for the card.
+    """
     aside = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(aside, ignore_errors=True)
-    _fill_card(model, config, info)
+    prepare_card(model, config, languages or {})
     model.save_pretrained(str(aside), safe_serialization=True)
     for_older_versions(aside, model)
-    _extend_card(aside / "README.md", config, verdict, info, model)
+    extend_card(aside / "README.md", config, verdict, info, model, languages or {})
+    # Where the base model lies on this machine is nobody's business.
+    made_of = {**config.model_dump(), "base_model": shown_base(config)}
     write_json(
-        aside / "studio.json",
-        {"studio": __version__, "config": config.model_dump(), "dataset": info.name, "rows": info.rows},
+        aside / "studio.json", {"studio": __version__, "config": made_of, "dataset": info.name, "rows": info.rows}
     )
     for path in aside.rglob("*"):
         if path.is_file():
@@ -87,76 +94,3 @@ def _pooling(module: Pooling) -> dict[str, Any]:
         **{key: mode in modes for mode, key in POOLING_KEYS.items()},
         "include_prompt": module.include_prompt,
     }
-
-
-def _fill_card(model: SentenceTransformer, config: TrainConfig, info: DatasetInfo) -> None:
-    card = model.model_card_data
-    card.local_files_only = True
-    base = resolve_base(config.base_model)
-    if base.hub_name:
-        card.base_model = base.hub_name
-    if base.record and " " not in base.record.licence:
-        card.set_license(base.record.licence.lower())
-
-
-def _how_to_cut(config: TrainConfig, model: SentenceTransformer) -> list[str]:
-    """What a model that was trained to be cut can be cut to; empty for others."""
-    modifier = MODIFIER[config.modifier]
-    lines = []
-    if modifier.cuts_dimensions:
-        dims = sorted(config.dims or default_dims(model.get_embedding_dimension()), reverse=True)
-        lines += [
-            "", "## Shorter embeddings", "",
-            f"Trained so that the first numbers of an embedding are useful alone, with {', '.join(map(str, dims))} of them: "
-            f"`SentenceTransformer(folder, truncate_dim={dims[-1]})` embeds with {dims[-1]}. Compare shorter embeddings by "
-            "cosine, which measures their direction alone.",
-        ]  # fmt: skip
-    if modifier.cuts_layers:
-        lines += [
-            "", "## Fewer layers", "",
-            "Trained so that the embeddings of earlier layers are useful too: the last layers of the transformer "
-            "(`model[0].auto_model.encoder.layer` of a BERT) can be removed to make it faster.",
-        ]  # fmt: skip
-    return lines
-
-
-def _extend_card(
-    path: Path, config: TrainConfig, verdict: Verdict, info: DatasetInfo, model: SentenceTransformer
-) -> None:
-    """Put the verdict, the data and the settings before the library's own details."""
-    base = resolve_base(config.base_model)
-    lines = ["## Base against tuned", "", verdict.sentence, ""]
-    if verdict.metrics:
-        lines += ["| metric | base | tuned | 95 % interval of the change |", "|---|---|---|---|"]
-        lines += [
-            f"| {METRIC[m.id].label} | {m.base:.4f} | {m.tuned:.4f} | {m.low:+.4f} to {m.high:+.4f} |"
-            for m in verdict.metrics
-        ]
-        lines.append("")
-    searched = f", each searched in {verdict.corpus_size:,} texts" if verdict.corpus_size else ""
-    lines += [
-        f"Judged on {verdict.heldout_rows:,} held-out rows that no training saw{searched}. {verdict.split_note} {verdict.note}".rstrip()
-    ]
-    if verdict.keyword is not None:
-        lines += ["", verdict.keyword.sentence]
-    for other in verdict.others:
-        m = other.metric
-        lines += [
-            "",
-            f"{other.name} trained along: {METRIC[m.id].label} {m.tuned:.4f}, was {m.base:.4f} ({m.low:+.4f} to {m.high:+.4f}, "
-            f"{other.heldout_rows:,} held-out rows).",
-        ]
-    if verdict.general is not None:
-        lines += ["", verdict.general.sentence]
-    lines += ["", "## Data and settings", ""]
-    lines += [f"- **Dataset:** {info.name}, {info.rows:,} rows", f"- **Base model:** {base.label}"]
-    if base.record:
-        lines.append(f"- **Licence of the base model:** {base.record.licence}")
-    lines.append(f"- **Loss:** {LOSS[config.loss].label} ({config.loss})")
-    changed = [f for f in FIELDS if f.id not in ("base_model", "loss") and getattr(config, f.id) is not None]
-    lines += [f"- **{f.label}** (`{f.id}`): {getattr(config, f.id)}" for f in changed]
-    lines += _how_to_cut(config, model)
-    lines += ["", f"Made with Sentence Studio {__version__}.", "", ""]
-    card = path.read_text(encoding="utf-8")
-    head, mark, rest = card.partition("## Model Details\n")
-    path.write_text(head.rstrip() + "\n\n" + "\n".join(lines) + mark + rest, encoding="utf-8")

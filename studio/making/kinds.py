@@ -23,6 +23,8 @@ KINDS: dict[str, str] = {
     "negatives": "studio.making.negatives:make",
     "suspects": "studio.making.suspects:make",
     "timing": "studio.making.timing:make",
+    "export": "studio.making.exporting:make",
+    "sizes": "studio.making.exporting:weigh",
 }
 """Kind -> ``module:function``, a :data:`Make`."""
 

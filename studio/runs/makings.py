@@ -90,6 +90,10 @@ class Makings:
     def get(self, owner: str, making_id: str) -> MakingRecord:
         return self._record(self._store.get(MAKINGS, owner, making_id))
 
+    def of_kinds(self, *kinds: str) -> list[MakingRecord]:
+        """Those that have ended, of all owners; for housekeeping."""
+        return [self._record(row) for row in self._store.in_states(MAKINGS, *ENDED) if row["kind"] in kinds]
+
     def list(self, owner: str) -> list[MakingRecord]:
         """Newest first."""
         return [self._record(row) for row in self._store.all_of(MAKINGS, owner)]

@@ -22,6 +22,7 @@ from studio.runs.imports import Imports
 from studio.runs.indexes import Indexes
 from studio.runs.keys import Keys
 from studio.runs.makings import Makings
+from studio.runs.pushes import Pushes
 from studio.runs.queries import Queries
 from studio.runs.queue import IndexLane, MakingLane, TrainingLane
 from studio.runs.quotas import Quotas
@@ -110,6 +111,9 @@ class Studio:
         evidence  page(owner, run_id, wish) -> dict; row(owner, run_id, place) -> dict; slices(owner, run_id) -> dict
                   table(owner, run_id, wish) -> pa.Table
         seen      show(owner, run_id) -> SeenOfRun
+                  make(owner, run_id, what) -> Made; made(owner, run_id, what) -> Made (what: onnx, openvino, sizes)
+                  export_archive(owner, run_id, file) -> Path of a zip of one exported file
+        pushes    plan(owner, run_id, forms) -> files; begin(owner, run_id, wish, token) -> Push; of(owner, run_id); stop
 
     ``feed`` answers with a dict: run, state, phase, step, steps, message, hint, reset, next, train {step, loss,
     learning_rate, rows_per_s}, eval {step, loss, <metric> ...}, metrics [ids], primary, eta_s, rows_per_s, notes
@@ -180,11 +184,12 @@ class Studio:
             max_rows=settings.max_corpus_rows, warm_models=settings.warm_models,
         )  # fmt: skip
         self.drafts = Drafts(self.datasets, workspace)
-        self.exports = Exports(workspace, self.runs)
         self.evidence = RunEvidence(self.runs, self.datasets)
         self.seen = RunSeen(self.runs)
         self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.timings = Timings(store, self.makings, training, speeds, settings.timed_steps)
+        self.exports = Exports(workspace, self.runs, self.makings)
+        self.pushes = Pushes(self.runs, self.exports, settings.hub_push)
         self.imports = Imports(self.datasets, self.makings)
         self.hub = HubDatasets(
             self.workspace, self.datasets, self.makings, most_rows=settings.max_hub_rows, most_mb=settings.max_upload_mb
@@ -212,6 +217,7 @@ class Studio:
         """Stop supervising and let go of the workspace. Runs go on; the next server finds them."""
         self.encoding.shutdown(cancel_futures=True)
         self.sweeps.close()
+        self.pushes.close()
         self.supervisor.close()
         self._store.close()
         self.workspace.close()
@@ -237,6 +243,7 @@ class Studio:
         self.datasets.sweep()
         self.makings.sweep()
         self.trash.sweep()
+        self.exports.sweep()
         self.workspace.sweep()
 
 

@@ -60,6 +60,14 @@ def default_dims(dimension: int) -> tuple[int, ...]:
     return (dimension, *(n for n in powers if dimension / 12 <= n < dimension))
 
 
+def trained_lengths(modifier: Modifier, dims: tuple[int, ...], dimension: int) -> tuple[int, ...]:
+    """Lengths that a model of ``dimension`` numbers is trained to be cut to, the longest first; empty: it is not.
+
+    ``dims``: those that were chosen; empty: the usual ones.
+    """
+    return tuple(sorted(dims or default_dims(dimension), reverse=True)) if modifier.cuts_dimensions else ()
+
+
 def dims_misfit(dims: tuple[int, ...], dimension: int, label: str) -> str:
     """Why embeddings of ``dimension`` numbers cannot be cut to ``dims``; empty when they can, or nothing was chosen."""
     if not dims:

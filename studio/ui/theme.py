@@ -17,6 +17,7 @@ SCRIPTS = (
     "run_list.js",
     "compare.js",
     "runview.js",
+    "run_takealong.js",
     "runs.js",
     "run_sharing.js",
     "sweeps.js",
@@ -40,6 +41,7 @@ HEAD = """
 <link rel="stylesheet" href="./ui/admin.css">
 <link rel="stylesheet" href="./ui/seen.css">
 <link rel="stylesheet" href="./ui/compare.css">
+<link rel="stylesheet" href="./ui/takealong.css">
 <script src="./studio.js"></script>
 """
 

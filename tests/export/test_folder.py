@@ -1,7 +1,9 @@
 import json
 import logging
+import shutil
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sentence_transformers import SentenceTransformer
 
@@ -9,6 +11,7 @@ from studio.data.dataset import DatasetInfo
 from studio.errors import ModelError
 from studio.evaluation.result import MetricResult, Verdict
 from studio.export.folder import POOLING_KEYS, for_older_versions, save_model
+from studio.export.sections import with_examples
 from studio.training.bases import inspect_folder, limits, resolve_base
 from studio.training.config import make_config
 from studio.training.model import build_model
@@ -91,10 +94,44 @@ def test_the_card_says_what_came_out_and_how_it_was_made(tmp_path):
     assert VERDICT.sentence in card
     assert "| nDCG@10 | 0.7000 | 0.8000 | +0.0500 to +0.1500 |" in card
     assert "Bank questions, 300 rows" in card
+    assert "**Format:** Pairs" in card
+    assert "**Licence of the base model:** Apache-2.0" in card
+    assert "## Limits" in card
+    assert "No gain" not in card
     assert "**Epochs** (`epochs`): 2.0" in card
     assert card.index("## Base against tuned") < card.index("## Model Details") < card.index("## Usage")
     kept = json.loads((folder / "studio.json").read_text(encoding="utf-8"))
     assert make_config(kept["config"]).epochs == 2.0
+
+
+def test_the_licence_of_a_folder_is_that_of_its_card_and_no_path_of_this_machine_is_told(tmp_path, tiny_model):
+    base = tmp_path / "base"
+    shutil.copytree(tiny_model, base)
+    (base / "README.md").write_text("---\nlicense: cc-by-4.0\n---\n# A model\n")
+    _, folder = save(tmp_path, base_model=str(base))
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "license: cc-by-4.0" in card
+    assert "**Licence of the base model:** cc-by-4.0" in card
+    for file in folder.rglob("*.json"):
+        assert str(tmp_path) not in file.read_text(encoding="utf-8"), file.name
+    assert str(tmp_path) not in card
+    _, plain = save(tmp_path / "plain", base_model=str(tiny_model))
+    assert "not stated" in (plain / "README.md").read_text(encoding="utf-8")
+
+
+def test_example_rows_cannot_break_out_of_their_table():
+    data = pa.table(
+        {
+            "anchor": ["a | b\nc", "<b>x</b>", "3", "4"],
+            "positive": ["[l](http://x)", "y", "z", "w"],
+            "row": [2, 3, 4, 5],
+        }
+    )
+    card = with_examples("# T\n\n## Model Details\nrest\n", data)
+    assert card.index("## Example rows") < card.index("## Model Details")
+    assert r"| a \| b c | \[l\](http://x) |" in card
+    assert r"\<b\>x" in card
+    assert "| 4 |" not in card
 
 
 def test_saving_asks_no_hub(tmp_path, tiny_model, caplog, monkeypatch):
@@ -116,7 +153,7 @@ def test_a_half_written_folder_is_never_seen(tmp_path, tiny_model, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(export, "_extend_card", full)
+    monkeypatch.setattr(export, "extend_card", full)
     with pytest.raises(OSError, match="No space"):
         save(tmp_path, base_model=str(tiny_model))
     assert not (tmp_path / "model").exists()

@@ -12,6 +12,7 @@ from studio.runs.documents import Documents
 from studio.runs.drafts import Drafts
 from studio.runs.exports import Exports
 from studio.runs.hub import HubDatasets
+from studio.runs.pushes import Pushes, Wish
 from studio.runs.queries import Queries
 from studio.runs.studio import Studio
 from studio.runs.training_runs import Runs
@@ -27,16 +28,18 @@ PARTS = {
     "documents": Documents,
     "queries": Queries,
     "hub": HubDatasets,
+    "pushes": Pushes,
 }
 OWN_NOTHING = {
     "datasets": {"stage", "create_sample", "list", "shared", "sweep", "add"},
     "drafts": set(),
     "runs": {"list", "page", "shared", "base_folder"},
     "corpora": {"list", "shared", "let_idle_models_go"},
-    "exports": set(),
+    "exports": {"sweep", "file_name"},
     "documents": {"stage"},
     "queries": {"can_go_on"},
     "hub": {"begin", "latest"},
+    "pushes": {"close"},
 }
 """Methods that make something new, or are not given a thing of a person's by its id."""
 
@@ -100,6 +103,12 @@ def theirs(studio, folder) -> dict[str, object]:
             "step": {"do": "drop", "row": 0},
             "tags": ("mine",),
             "notes": "x",
+            "what": "sizes",
+            "file": "onnx",
+            "forms": (),
+            "examples": False,
+            "wish": Wish("x"),
+            "token": "hf_x",
         },
     }
 

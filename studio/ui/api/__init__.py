@@ -16,11 +16,26 @@ from studio.ui.api import (
     seen,
     sharing,
     sweeps,
+    takealong,
     timings,
     tools,
     trash,
 )
 
 PARTS = (
-    runs, evidence, makings, sweeps, timings, tools, downloads, compare, trash, sharing, demo, embeddings, admin, seen,
-)  # fmt: skip
+    runs,
+    evidence,
+    makings,
+    sweeps,
+    timings,
+    tools,
+    downloads,
+    compare,
+    trash,
+    sharing,
+    demo,
+    embeddings,
+    admin,
+    seen,
+    takealong,
+)
