@@ -36,7 +36,7 @@ class Comparisons:
         found, gone = [], []
         for id in dict.fromkeys(run_ids):
             try:
-                found.append(self._facts(self._runs.get(owner, id)))
+                found.append(self._facts(owner, self._runs.see(owner, id)))
             except NotFound as error:
                 gone.append(str(error))
         if gone and len(found) < 2:
@@ -45,16 +45,17 @@ class Comparisons:
 
     def leaderboard(self, owner: str, dataset_id: str) -> Leaderboard:
         """Runs on a dataset, which may have been deleted since. Raises NotFound: there are none."""
-        records = [record for record in self._runs.list(owner) if record.dataset_id == dataset_id]
+        seen = (*self._runs.list(owner), *self._runs.shared(owner))
+        records = [record for record in seen if record.dataset_id == dataset_id]
         if not records:
             raise NotFound("There are no runs on such a dataset.", hint="Choose one of the list.")
-        return leaderboard([self._facts(record) for record in records])
+        return leaderboard([self._facts(owner, record) for record in records])
 
     def report(self, owner: str, run_id: str) -> "Report":
         """A run as one HTML file."""
         from studio.export.report import report_of_run
 
-        return report_of_run(self._facts(self._runs.get(owner, run_id)))
+        return report_of_run(self._facts(owner, self._runs.see(owner, run_id)))
 
     def report_of_several(self, owner: str, run_ids: Sequence[str], against: str = "") -> "Report":
         """A comparison as one HTML file. Raises as :meth:`compare`."""
@@ -62,8 +63,8 @@ class Comparisons:
 
         return report_of_comparison(self.compare(owner, run_ids, against).comparison)
 
-    def _facts(self, record: RunRecord) -> RunFacts:
-        """What the folder says, with what only the database knows. The person's config names models tuned earlier by their
+    def _facts(self, viewer: str, record: RunRecord) -> RunFacts:
+        """What the folder says, with what only the database knows; notes are the owner's alone. The person's config names models tuned earlier by their
         runs, the folder's by a place on the disk."""
         seconds = None
         if record.started is not None and record.ended is not None:
@@ -71,5 +72,5 @@ class Comparisons:
         return replace(
             read_facts(record.folder),
             id=record.id, name=record.name, state=record.state, message=record.message, dataset=record.dataset_name,
-            base=record.base_label, config=record.config, seconds=seconds, tags=record.tags, notes=record.notes,
+            base=record.base_label, config=record.config, seconds=seconds, tags=record.tags, notes=record.notes if record.owner == viewer else "",
         )  # fmt: skip

@@ -438,9 +438,12 @@ class Store:
         which += [RUNS.c.state.in_(states)] if states else []
         which += [RUNS.c.dataset_id == dataset_id] if dataset_id else []
         which += [RUNS.c.tags.contains(f"\n{tag}\n", autoescape=True)] if tag else []
-        said = (RUNS.c.name, RUNS.c.dataset_name, RUNS.c.base_label, RUNS.c.tags, RUNS.c.notes)
+        said = (RUNS.c.name, RUNS.c.dataset_name, RUNS.c.base_label, RUNS.c.tags)
         for word in words.split():
-            which.append(sa.or_(*(column.icontains(word, autoescape=True) for column in said)))
+            noted = sa.and_(
+                RUNS.c.owner == owner, RUNS.c.notes.icontains(word, autoescape=True)
+            )  # notes are nobody else's
+            which.append(sa.or_(noted, *(column.icontains(word, autoescape=True) for column in said)))
         query = RUNS.select().where(*which).order_by(RUNS.c.created.desc(), RUNS.c.id).offset(offset).limit(limit)
         with self._reading() as connection:
             total = connection.scalar(sa.select(sa.func.count()).select_from(RUNS).where(*which))

@@ -33,7 +33,7 @@ def run_row(record: Any, viewer: str) -> dict[str, Any]:
         "dataset_id": record.dataset_id,
         "base": record.base_label,
         "tags": list(record.tags),
-        "noted": record.notes[:140],
+        "noted": record.notes[:140] if record.owner == viewer else "",
         "state": record.state,
         "label": STATES[record.state],
         "phase": record.phase,
@@ -54,7 +54,7 @@ def run_detail(record: Any, verdict: Verdict | None, viewer: str) -> dict[str, A
     config = record.config
     return {
         **run_row(record, viewer),
-        "notes": record.notes,
+        "notes": record.notes if record.owner == viewer else "",
         "loss": LOSS[config.loss].label,
         "hint": record.hint,
         "attempt": record.attempt,

@@ -84,7 +84,7 @@ def test_people_sign_in_and_out_on_a_page_and_see_their_own_things_only(proxied,
     page.get_by_role("option", name=SECRET).click()
     page.locator("#data-rows td").first.wait_for()
     page.get_by_role("tab", name="Runs").click()
-    page.locator("#runs-view").get_by_text("No runs yet").wait_for()
+    page.locator("#runs-view .run-name", has_text=SECRET).wait_for()
     assert failed == []
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name="Sign in").wait_for()

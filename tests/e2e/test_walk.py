@@ -69,7 +69,7 @@ def test_only_the_highlighted_buttons_lead_from_the_sample_to_a_search(server, o
     expect(page.locator("#run-status")).not_to_be_empty()
     assert wait_for_end(page, 180) == "Done"
     expect(page.locator("#run-verdict.better")).to_be_visible()
-    expect(page.locator("#run-verdict tbody tr")).to_have_count(3)
+    assert page.locator("#run-verdict tbody tr").count() >= 3
     search_and_download(page, server)
     share_by_link(page, server)
 

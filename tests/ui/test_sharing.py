@@ -444,6 +444,17 @@ def test_what_is_shown_to_the_lab_is_seen_by_all_and_says_whose_it_is(lab, studi
     assert studio.datasets.shared("ada") == studio.runs.shared("ada") == studio.corpora.shared("ada") == []
 
 
+def test_notes_of_a_shown_run_are_its_owner_s_alone(lab, studio):
+    studio.runs.describe("ada", lab.shown["run"], ["good"], f"looks like the {PRIVATE}")
+    bob = lab.browser("bob")
+    for path in ("/api/runs", f"/api/runs/{lab.shown['run']}", f"/download/runs/{lab.shown['run']}/report.html"):
+        answer = bob.get(path)
+        assert answer.status_code == 200, path
+        assert PRIVATE not in answer.text, path
+    assert bob.get("/api/runs", params={"words": PRIVATE}).json()["total"] == 0, "nor are they found by them"
+    assert bob.get("/api/runs", params={"tag": "good"}).json()["total"] == 1
+
+
 def test_what_was_shown_is_gone_for_others_once_it_is_private_again(lab, studio):
     studio.sharing.with_lab("ada", "corpus", lab.shown["corpus"], False)
     try:
@@ -469,13 +480,14 @@ def test_a_member_trains_on_a_shown_dataset_and_from_a_shown_model(lab, studio):
     studio.runs.delete("bob", run.id)
 
 
-PARTS = ("datasets", "drafts", "runs", "corpora", "exports", "imports", "hub", "documents", "queries", "sweeps", "makings",
+PARTS = ("comparisons", "datasets", "drafts", "runs", "corpora", "exports", "imports", "hub", "documents", "queries", "sweeps", "makings",
          "reviews", "sharing", "demos", "keys", "embeddings")  # fmt: skip
 READS = {
     "datasets": {"see", "shared", "rows", "sample", "examples"},
     "runs": {"see", "shared", "feed", "verdict", "location", "base_model"},
     "corpora": {"see", "shared", "ensure_index", "search", "encoder"},
     "exports": {"archive"},
+    "comparisons": {"leaderboard", "report"},
 }
 """What others may do with what is shown to them; everything else with ada's ids must find nothing."""
 

@@ -1,7 +1,7 @@
 // What was forgotten: base and tuned model in the check of general ability.
 "use strict";
 window.studio.runPart({
-  id: "forgotten", title: "What was forgotten", order: 40,
+  id: "forgotten", title: "What was forgotten", order: 40, shared: true,
   wanted: (run) => Boolean(run.verdict && run.verdict.general),
   show(body, run) {
     const { h } = window.studio;

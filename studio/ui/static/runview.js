@@ -80,7 +80,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
       h("a", { href: `/download/runs/${encodeURIComponent(run.id)}/config.json`, download: true }, "settings (JSON)"), script));
 
   place.replaceChildren(
-    h("div", { class: "run-head" }, h("div", {}, h("div", { class: "run-title" }, title, state), about), actions), window.studio.runNotes(run),
+    h("div", { class: "run-head" }, h("div", {}, h("div", { class: "run-title" }, title, state), about), actions), ...(run.mine ? [window.studio.runNotes(run)] : []),
     h("div", { class: "run-now" }, status, bar), spoken, verdict, h("div", { class: "run-parts" }, ...folds.map((each) => each.fold)), curves, notes, settings, logBox);
   place.dataset.run = run.id;
 
