@@ -39,22 +39,24 @@ LEVELS = (
 """Strictest first."""
 
 
-def judging_rows(data: pa.Table, seed: int) -> pa.Table:
-    """Those rows of a dataset that judge when it is test data: the test part of a set that has one, else all."""
+def judging_rows(data: pa.Table, seed: int) -> tuple[pa.Table, int]:
+    """Those rows of a dataset that judge when it is test data, and how many could: the test part of a set that has one, else
+    all."""
     if "part" in data.column_names:
         tested = np.flatnonzero(data["part"].to_numpy(zero_copy_only=False) == "test")
         data = data.take(tested) if len(tested) else data
+    total = len(data)
     if len(data) > MOST_TEST_ROWS:
         data = data.take(np.sort(np.random.default_rng(seed).choice(len(data), MOST_TEST_ROWS, replace=False)))
-    return data
+    return data, total
 
 
-def keep_apart(data: pa.Table, test: pa.Table, name: str) -> Split:
+def keep_apart(data: pa.Table, test: pa.Table, name: str, total: int | None = None) -> Split:
     """The rows of ``data`` that may train when all rows of ``test`` judge; none of ``data`` is held out.
 
     A row does not train when it holds a text of the test data or a near duplicate of one. Where that would leave out most
     rows, as with a closed set of answers, only texts that are asked with are kept apart, as :func:`studio.data.split.split`
-    does; whole rows of the test data never train.
+    does; whole rows of the test data never train. ``total``: rows that the test data have, where not all of them judge.
 
     Raises:
         DataError: fewer than two rows are left.
@@ -77,9 +79,10 @@ def keep_apart(data: pa.Table, test: pa.Table, name: str) -> Split:
             f"Nothing is left to train on: {count(int(left_out.sum()))} of {len(data):,} {level.words} ('{name}').",
             hint="Choose test data that does not stand in the training table.",
         )
-    note = _note(name, len(test), len(data), int(left_out.sum()), level, near_apart)
+    drawn = "" if total is None or total <= len(test) else f", {len(test):,} of {total:,} rows drawn by chance"
+    note = _note(f"'{name}'{drawn}", len(data), int(left_out.sum()), level, near_apart)
     if part is not None and (others := int((part & ~left_out).sum())):
-        note += f" {count(others)} that the set itself marks as test did not train either."
+        note += f" {count(others)} that the set itself marks as test do not train either."
     seen = _seen(train, known, kept, level)
     if seen:
         what = {"answers": "positives", "both": "texts"}.get(level.shared, level.shared)
@@ -149,11 +152,11 @@ def _seen(train: dict[str, np.ndarray], known: _Known, kept: np.ndarray, level: 
     return int(np.logical_or.reduce(masks).sum()) if masks else 0
 
 
-def _note(name: str, tested: int, rows: int, left_out: int, level: _Level, near_apart: bool) -> str:
+def _note(test: str, rows: int, left_out: int, level: _Level, near_apart: bool) -> str:
     nor = " or a near duplicate of one" if near_apart else ""
-    start = f"They are the test data '{name}', {count(tested)}."
+    start = f"They are the test data {test}."
     if left_out:
-        told = f"{left_out:,} of the table's {rows:,} rows did not train, because they {level.words}{nor}."
+        told = f"{left_out:,} of the table's {rows:,} rows do not train, because they {level.words}{nor}."
     else:
         told = f"Of the table's {rows:,} rows none had to be left out because they {level.words}{nor}."
     return f"{start} {told}" + ("" if near_apart else " The tables are too large to look for near duplicates.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from studio.data.apart import judging_rows
+from studio.data.apart import judging_rows, keep_apart
 from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import text_columns
 from studio.data.split import Split
@@ -21,13 +21,20 @@ class OwnTest:
     """The rows that judge, all of them."""
     corpus: pa.ChunkedArray | None = None
     """Documents of a retrieval set."""
+    total: int | None = None
+    """Rows that could judge, where fewer do."""
+
+    def keep_apart(self, data: pa.Table) -> Split:
+        """The rows of ``data`` that may train; see :func:`studio.data.apart.keep_apart`."""
+        return keep_apart(data, self.data, self.info.name, self.total)
 
 
 def own_test(folder: Path, seed: int) -> OwnTest | None:
     """The test data in a dataset's folder; None when there is no such folder."""
     if not folder.is_dir():
         return None
-    return OwnTest(load_info(folder), judging_rows(load_rows(folder), seed), load_corpus(folder))
+    rows, total = judging_rows(load_rows(folder), seed)
+    return OwnTest(load_info(folder), rows, load_corpus(folder), total)
 
 
 def task_of(test: OwnTest, positions, split: Split, data: pa.Table, most_others: int | None = None) -> Task:

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from studio.catalog.losses import LOSS, MODIFIER
-from studio.data.apart import keep_apart
 from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
 from studio.data.rows import class_numbers, text_columns
 from studio.errors import StudioError
@@ -103,7 +102,7 @@ def make_parts(
         plan = plan_rows(table, own.model_copy(update={"early_stopping": 0, "keep_best": False}))
         known = ~_any_in(table, plan.train, asked, text_columns(table))
         if test is not None:
-            known &= np.isin(plan.train, keep_apart(table, test.data, test.info.name).train)
+            known &= np.isin(plan.train, test.keep_apart(table).train)
         fresh = ~_any_in(table, plan.heldout, trained, text_columns(table)[:1])
         notes = []
         held = "hold a text that a held-out row asks with" if test is None else f"give rows of '{test.info.name}' away"

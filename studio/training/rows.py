@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 
 from studio.catalog.losses import LOSS
-from studio.data.apart import keep_apart
 from studio.data.codes import numbers
 from studio.data.rows import class_numbers, text_columns
 from studio.data.split import Split, split
@@ -92,10 +91,7 @@ def part_rows(
         ConfigError: so few different texts that no rows are left to choose on.
         DataError: nothing is left to train on.
     """
-    if test is None:
-        parts = split(data, config.heldout_share, config.seed)
-    else:
-        parts = keep_apart(data, test.data, test.info.name)
+    parts = split(data, config.heldout_share, config.seed) if test is None else test.keep_apart(data)
     train = np.sort(np.asarray(parts.train, dtype=np.int64))
     if not config.chooses:
         return parts, train, None

@@ -25,8 +25,8 @@ def test_rows_of_the_test_data_do_not_train_and_are_counted():
     split = keep_apart(pairs(range(100)), pairs(range(90, 120)), "Mine")
     assert split.train.tolist() == list(range(90))
     assert (split.shared, len(split.heldout)) == ("nothing", 0)
-    assert "'Mine', 30 rows" in split.note
-    assert "10 of the table's 100 rows did not train" in split.note
+    assert "the test data 'Mine'." in split.note
+    assert "10 of the table's 100 rows do not train" in split.note
 
 
 def test_case_punctuation_and_a_word_more_do_not_hide_a_row():
@@ -95,7 +95,17 @@ def test_test_data_of_another_format_are_kept_apart_as_well():
 def test_the_test_part_of_a_set_judges_and_never_trains():
     part = pa.array(["train"] * 40 + ["test"] * 20)
     whole = pairs(range(60)).append_column("part", part)
-    assert judging_rows(whole, 0)["anchor"].to_pylist() == [ASK.format(n) for n in range(40, 60)]
+    assert judging_rows(whole, 0)[0]["anchor"].to_pylist() == [ASK.format(n) for n in range(40, 60)]
     other = keep_apart(whole, pairs(range(100, 110)), "Mine")
     assert other.train.tolist() == list(range(40))
-    assert "20 rows that the set itself marks as test did not train either." in other.note
+    assert "20 rows that the set itself marks as test do not train either." in other.note
+
+
+def test_of_very_many_rows_some_judge_and_that_is_said(monkeypatch):
+    from studio.data import apart
+
+    monkeypatch.setattr(apart, "MOST_TEST_ROWS", 20)
+    rows, total = judging_rows(pairs(range(50)), 0)
+    assert (len(rows), total) == (20, 50)
+    assert judging_rows(pairs(range(50)), 0)[0] == rows
+    assert "'Mine', 20 of 50 rows drawn by chance." in keep_apart(pairs(range(60, 90)), rows, "Mine", total).note

@@ -44,7 +44,7 @@ def test_a_run_is_judged_on_the_test_data_and_says_so(tmp_path, dataset, exam, e
         signal.signal(signal.SIGTERM, before)
     verdict, outcome = Verdict.load(folder.verdict), read_json(folder.outcome)
     assert (verdict.primary, verdict.judged_on, verdict.heldout_rows) == ("spearman", "Exam", 90)
-    assert "50 of the table's 200 rows did not train" in verdict.split_note
+    assert "50 of the table's 200 rows do not train" in verdict.split_note
     assert (outcome["train_rows"], outcome["heldout_rows"]) == (150, 90)
     split = read_json(folder.split)
     assert split["heldout"] == []

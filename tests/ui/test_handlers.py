@@ -174,7 +174,7 @@ def test_other_datasets_can_train_along(tabs, dataset, staged, request_double, s
     assert 'role="alert"' in words
     assert button["interactive"] is False
     judged = train.reestimate(dataset.id, *(values[name] for name in form.ALL), [], other.id, request_double)[0]
-    assert "60 rows judge the result. They are the test data &#x27;Labelled&#x27;, 60 rows." in judged
+    assert "60 rows judge the result. They are the test data &#x27;Labelled&#x27;." in judged
     tests = [value for _, value in shown[id(train.test)]["choices"]]
     assert tests[0] == ""
     assert other.id in tests

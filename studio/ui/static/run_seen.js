@@ -38,19 +38,20 @@
       });
       const plot = h("div", { class: "chart", id: `seen-${model}` });
       const figure = {
-        data: [line("do not belong together", "second", seen[model].negatives), line("belong together", "main", seen[model].positives)],
+        data: [line("do not", "second", seen[model].negatives), line("belong together", "main", seen[model].positives)],
         layout: { showlegend: true, xaxis: { title: "similarity", range }, yaxis: { range: [0, top], tickformat: ".0%" } },
       };
       return { plot, figure, box: h("figure", {}, h("figcaption", {}, h("b", {}, MODELS[model])), plot) };
     });
-    const number = (value) => value.toFixed(2);
+    const number = (value) => value.toFixed(2).replace("-", "\u2212");
+    const times = (share) => (100 * share).toFixed(share > 0.99 || share < 0.01 ? 1 : 0);
     const row = (name, help, values, shown) => h("tr", {}, h("th", { scope: "row" }, tip(name, help)), ...values.map((value) => h("td", {}, shown(value))));
     const both = (read) => [read(seen.base), read(seen.tuned)];
     body.append(
-      h("p", {}, `Of 100 times, a pair that belongs together is more alike than one that does not ${Math.round(100 * seen.tuned.told_apart)} times with the tuned model, ` +
-        `${Math.round(100 * seen.base.told_apart)} times with the base model. The less the two shapes overlap, the better.`),
+      h("p", {}, `A pair that belongs together is more alike than one that does not in ${times(seen.tuned.told_apart)} of 100 cases, was ${times(seen.base.told_apart)}. ` +
+        "The less the two shapes overlap, the better."),
       h("div", { class: "charts seen-pair" }, ...plots.map((one) => one.box)),
-      h("div", { class: "verdict-table" }, h("table", {}, h("thead", {}, h("tr", {}, ...["", "Base", "Tuned"].map((title) => h("th", { scope: "col" }, title)))), h("tbody", {},
+      h("div", { class: "seen-table" }, h("table", {}, h("thead", {}, h("tr", {}, ...["", "Base", "Tuned"].map((title) => h("th", { scope: "col" }, title)))), h("tbody", {},
         row("Similarity of pairs that belong together", "The mean cosine: 1 is the same direction, 0 nothing in common.", both((one) => one.positives.mean), number),
         row("Similarity of pairs that do not", "The same of pairs that do not belong together.", both((one) => one.negatives.mean), number),
         row("Alignment", "How far apart texts lie that belong together: their mean squared distance. 0 is the same place; lower is better.", both((one) => one.alignment), number),
@@ -96,7 +97,7 @@
             hovertemplate: "%{text}<extra></extra>",
           };
         });
-        const axis = { range: [-most, most], showticklabels: false, showgrid: false, zeroline: false };
+        const axis = { range: [-most, most], showticklabels: false, showgrid: false, zeroline: false, showline: false, ticks: "" };
         const figure = { data, layout: { xaxis: axis, yaxis: { ...axis, scaleanchor: "x" }, uirevision: "map" } };
         charts.draw(side.plot, figure).then(() => listen(side));
       }
