@@ -12,6 +12,7 @@ from studio.cli import (
     compare,
     documents,
     evidence,
+    index,
     key,
     making,
     queue,
@@ -22,7 +23,22 @@ from studio.cli import (
 )
 from studio.cli.base import app, main
 
-COMMANDS = (serve, check, documents, train, making, script, search, backup, account, key, queue, evidence, compare)
+COMMANDS = (
+    serve,
+    check,
+    documents,
+    train,
+    making,
+    script,
+    index,
+    search,
+    backup,
+    account,
+    key,
+    queue,
+    evidence,
+    compare,
+)
 """Modules that have commands."""
 
 __all__ = ["COMMANDS", "app", "main"]

@@ -16,12 +16,14 @@ after its process was killed, and finds then what it left in the folder.
 
 KINDS: dict[str, str] = {
     "import": "studio.making.importing:make",
+    "corpus": "studio.making.corpus:make",
     "hub": "studio.making.hub:make",
     "documents": "studio.making.documents:read",
     "queries": "studio.making.queries:write",
     "pairs": "studio.making.documents:pair",
     "negatives": "studio.making.negatives:make",
     "suspects": "studio.making.suspects:make",
+    "tidy": "studio.making.tidy:make",
 }
 """Kind -> ``module:function``, a :data:`Make`."""
 

@@ -27,6 +27,9 @@ SCRIPTS = (
     "admin.js",
     "run_forgotten.js",
     "run_seen.js",
+    "searchhits.js",
+    "searchfolds.js",
+    "search.js",
 )
 """In the order in which they need each other. Gradio adds scripts in no certain order, so they are served as one."""
 
@@ -39,6 +42,7 @@ HEAD = """
 <link rel="stylesheet" href="./ui/admin.css">
 <link rel="stylesheet" href="./ui/seen.css">
 <link rel="stylesheet" href="./ui/compare.css">
+<link rel="stylesheet" href="./ui/search.css">
 <script src="./studio.js"></script>
 """
 

@@ -7,12 +7,14 @@ Every route asks for the owner and passes it on: what belongs to somebody else l
 from studio.ui.api import (
     admin,
     compare,
+    corpora,
     demo,
     downloads,
     embeddings,
     evidence,
     makings,
     runs,
+    searches,
     seen,
     sharing,
     sweeps,
@@ -20,4 +22,20 @@ from studio.ui.api import (
     trash,
 )
 
-PARTS = (runs, evidence, makings, sweeps, tools, downloads, compare, trash, sharing, demo, embeddings, admin, seen)
+PARTS = (
+    runs,
+    evidence,
+    makings,
+    sweeps,
+    tools,
+    downloads,
+    compare,
+    trash,
+    sharing,
+    demo,
+    embeddings,
+    admin,
+    seen,
+    corpora,
+    searches,
+)
