@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     )
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite inside the workspace.")
     max_upload_mb: int = Field(1024, ge=1, description="Largest file that can be uploaded, in megabytes.")
-    max_corpus_rows: int = Field(100_000, ge=1, description="Most rows that a search corpus may have.")
+    max_corpus_rows: int = Field(1_000_000, ge=1, description="Most rows that a search corpus may have.")
     max_hub_rows: int = Field(1_000_000, ge=1, description="Most rows that are taken from a dataset of the hub.")
     hub_push: bool = Field(True, description="Whether people may upload their models to the hub from here.")
     training_slots: int = Field(
@@ -95,6 +95,18 @@ class Settings(BaseSettings):
     )
     log_format: Literal["text", "json"] = Field("text", description="How the server's log is written: lines or JSON.")
 
+    warm_indexes: int = Field(
+        8, ge=2, description="Open indexes and corpora kept in the server's memory; least recently used goes first."
+    )
+    index_disk_mb: int = Field(
+        20_000,
+        ge=1,
+        description="Room for all indexes together, in megabytes; above it the least recently used is freed.",
+    )
+    reranker: str = Field(
+        "cross-encoder/ms-marco-MiniLM-L6-v2",
+        description="Cross-encoder that can put hits in order: a folder or a hub name; empty: none.",
+    )
     warm_idle_s: float = Field(
         600.0, gt=0, description="Seconds after which a model that nobody searches with leaves memory, the GPU's too."
     )

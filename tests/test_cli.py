@@ -461,6 +461,24 @@ def test_a_wrong_call_ends_with_2(arguments):
 # search and serve
 
 
+def test_a_table_is_indexed_once_searched_often_and_brought_up_to_date(tmp_path):
+    table, out = tmp_path / "help.csv", tmp_path / "index"
+    rows = ["title,body,stars", "Cards,My card was stolen,3", "Rates,The exchange rate of the day,1"]
+    table.write_text("\n".join(rows))
+    made = answer("index", table, "--out", out, "--model", STATIC[1], "--title", "title", "--field", "stars")
+    assert [(one["model"], one["entries"], one["reused"]) for one in made["indexes"]] == [
+        ("keyword", 2, 0),
+        (STATIC[1], 2, 0),
+    ]
+    found = answer("search", STATIC[1], out, "thief", "--where", "stars=2..4", "--hybrid")
+    assert [(hit["title"], hit["fields"]) for hit in found["hits"]] == [("Cards", {"stars": 3.0})]
+    assert answer("search", "keyword", out, "rate")["hits"][0]["title"] == "Rates"
+    table.write_text("\n".join([*rows, "New,Another text,2"]))
+    again = answer("index", table, "--out", out, "--model", STATIC[1], "--title", "title")
+    assert (again["indexes"][1]["entries"], again["indexes"][1]["reused"]) == (3, 2)
+    assert "no folder that 'index' has made" in refused("search", STATIC[1], tmp_path, "x")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

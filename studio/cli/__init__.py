@@ -13,6 +13,7 @@ from studio.cli import (
     documents,
     evidence,
     export,
+    index,
     key,
     making,
     queue,
@@ -38,6 +39,7 @@ COMMANDS = (
     queue,
     evidence,
     compare,
+    index,
 )
 """Modules that have commands."""
 

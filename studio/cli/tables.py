@@ -136,7 +136,7 @@ def column_of(file: Path, column: str | None) -> "tuple[Table, str]":
     from studio.data.read import read_table
 
     table = read_table(file)
-    name = column if column is not None else _longest_column(table)
+    name = column if column is not None else longest_column(table)
     if name not in table.columns:
         raise DataError(f"There is no column '{name}'.", hint=f"Columns are: {', '.join(table.columns)}.")
     return table, name
@@ -149,6 +149,6 @@ def texts_of(table: "Table", column: str) -> list[str | None]:
     return texts
 
 
-def _longest_column(table: "Table") -> str:
+def longest_column(table: "Table") -> str:
     """The column that holds the most characters."""
     return max(table.columns, key=lambda name: sum(len(str(v or "")) for v in table.data.column(name).to_pylist()))

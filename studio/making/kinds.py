@@ -16,6 +16,7 @@ after its process was killed, and finds then what it left in the folder.
 
 KINDS: dict[str, str] = {
     "import": "studio.making.importing:make",
+    "corpus": "studio.making.corpus:make",
     "hub": "studio.making.hub:make",
     "documents": "studio.making.documents:read",
     "queries": "studio.making.queries:write",
@@ -25,6 +26,7 @@ KINDS: dict[str, str] = {
     "timing": "studio.making.timing:make",
     "export": "studio.making.exporting:make",
     "sizes": "studio.making.exporting:weigh",
+    "tidy": "studio.making.tidy:make",
 }
 """Kind -> ``module:function``, a :data:`Make`."""
 

@@ -1,44 +1,33 @@
-"""Corpora as a person deals with them: texts to search, their indexes, a query."""
+"""Corpora as a person deals with them: texts to search, made of a dataset, a table or documents, and changed."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from studio.data import corpus
 from studio.data.dataset import load_corpus, load_rows
 from studio.data.rows import text_columns
 from studio.data.table import Dialect
-from studio.errors import DataError, HostError, SearchError
+from studio.errors import HostError, SearchError
 from studio.recent import Recent
-from studio.runs.accounts import check_may_start, may_start
+from studio.runs.accounts import check_may_start
 from studio.runs.datasets import Datasets
-from studio.runs.indexes import Indexes, base_key, tuned_key
+from studio.runs.indexes import Indexes
+from studio.runs.makings import Makings
 from studio.runs.names import display_name
-from studio.runs.records import CorpusRecord, IndexRecord, RunRecord, when
+from studio.runs.records import CorpusRecord, MakingRecord, when
 from studio.runs.store import CORPORA, Row, Store, new_id
-from studio.runs.training_runs import Runs
 from studio.runs.workspace import Workspace, remove
-from studio.search.warm import WarmModels
 
 if TYPE_CHECKING:
-    from studio.search.result import Comparison
+    from studio.data.documents import Library
 
-KEPT_CORPORA = 4
-
-
-@dataclass(frozen=True)
-class Model:
-    """One of the two models of a comparison."""
-
-    key: str
-    name: str
-    """What search loads: id of the catalogue, folder or hub name."""
+MAKING = "corpus"
+"""See studio/making/kinds.py."""
 
 
 class Corpora:
@@ -47,21 +36,21 @@ class Corpora:
         store: Store,
         workspace: Workspace,
         datasets: Datasets,
-        runs: Runs,
+        makings: Makings,
         indexes: Indexes,
         *,
         max_rows: int,
-        warm_models: int,
+        kept: int,
     ):
+        """``kept``: corpora that are kept open."""
         self._store = store
         self._workspace = workspace
         self._datasets = datasets
-        self._runs = runs
+        self._makings = makings
         self._indexes = indexes
         self._max_rows = max_rows
-        self._texts: Recent[str, pa.ChunkedArray] = Recent(KEPT_CORPORA)
-        self._opened: Recent[tuple[str, str, int], Any] = Recent(2 * KEPT_CORPORA)
-        self._warm = WarmModels(warm_models)
+        self._infos: Recent[tuple[str, int], corpus.CorpusInfo] = Recent(200)
+        self._opened: Recent[tuple[str, str], pa.Table] = Recent(kept)
 
     def create_from_dataset(self, owner: str, dataset_id: str, roles: Sequence[str] | None = None) -> CorpusRecord:
         """The distinct texts of a dataset's roles; without ``roles``, those that people would search.
@@ -73,33 +62,77 @@ class Corpora:
         dataset = self._datasets.see(owner, dataset_id)
         documents = load_corpus(dataset.folder) if roles is None else None
         if documents is not None:
-            found = pa.table({"text": documents, "row": pa.array(range(1, len(documents) + 1), pa.int64())})
-            return self._create(owner, found, dataset.name, f"The documents of '{dataset.name}'.", dataset.id)
-        rows = load_rows(dataset.folder)
-        texts = text_columns(rows)
-        if roles is None:
-            roles = _searchable(texts, dataset.info.format)
-        elif not roles or not set(roles) <= set(texts):
-            raise SearchError(f"This dataset has no such texts. It has {', '.join(texts)}.")
-        found = pa.concat_tables([rows.select([role, "row"]).rename_columns(["text", "row"]) for role in roles])
-        where = f"The {_and(roles)} texts of '{dataset.name}'."
-        return self._create(owner, found, dataset.name, where, dataset.id)
+            row = pa.chunked_array([pa.array(range(1, len(documents) + 1), pa.int64())])
+            where, columns = f"The documents of '{dataset.name}'.", {"text": documents, "row": row}
+        else:
+            rows = load_rows(dataset.folder)
+            texts = text_columns(rows)
+            if roles is None:
+                roles = _searchable(texts, dataset.info.format)
+            elif not roles or not set(roles) <= set(texts):
+                raise SearchError(f"This dataset has no such texts. It has {', '.join(texts)}.")
+            parts = pa.concat_tables([rows.select([role, "row"]).rename_columns(["text", "row"]) for role in roles])
+            where = f"The {_and(roles)} texts of '{dataset.name}'."
+            columns = {"text": parts["text"], "row": parts["row"]}
+        found = corpus.documents(columns, {})
+        total = found.info.rows
+        if total > self._max_rows:
+            found = corpus.first(found, self._max_rows)
+        note = corpus.note_of(where, found, total if total > self._max_rows else None)
+        return self._create(owner, found, dataset.name, note, dataset.id)
 
     def create_from_upload(
-        self, owner: str, upload_id: str, column: str, name: str, dialect: Dialect | None = None
-    ) -> CorpusRecord:
-        """The distinct texts of one column of an uploaded table. Raises DataError, SearchError."""
+        self,
+        owner: str,
+        upload_id: str,
+        column: str,
+        name: str,
+        dialect: Dialect | None = None,
+        *,
+        title: str = "",
+        fields: Sequence[str] = (),
+        update: str = "",
+    ) -> CorpusRecord | MakingRecord:
+        """The texts of one column of an uploaded table, each with its title and the columns to filter by.
+
+        A large table is read in the background: then the making is returned, and the corpus has its id once it has succeeded.
+
+        Args:
+            update: Id of a corpus that takes these texts instead of its own. Its indexes are built again of what is new.
+
+        Raises:
+            DataError, SearchError
+        """
+        from studio.data.read import is_large
+
         check_may_start(self._store, owner)
         self._workspace.check_quota(owner)
+        if update:
+            self.get(owner, update)
+        upload = self._datasets.upload(owner, upload_id)
+        name = display_name(name, Path(upload.file_name).stem)
+        if is_large(upload.paths):
+            head = self._datasets.table(owner, upload_id, dialect)
+            corpus.of_table(head, column, title, fields)  # what is wrong with the columns is said at once
+            files = {f"files/{at}/{path.name}": path for at, path in enumerate(upload.paths)}
+            task = {
+                "files": [(place, path.name) for place, path in files.items()], "text": column, "title": title,
+                "dialect": None if dialect is None else asdict(dialect), "fields": list(fields),
+                "most_rows": self._max_rows, "update": update,
+            }  # fmt: skip
+            return self._makings.create(owner, MAKING, name, task, files=files)
         table = self._datasets.table(owner, upload_id, dialect)
-        if column not in table.columns:
-            raise DataError(f"{table.name} has no column '{column}'.", hint=f"It has {', '.join(table.columns)}.")
-        values = table.data[column]
-        if not pa.types.is_string(values.type) and not pa.types.is_large_string(values.type):
-            raise DataError(f"The column '{column}' holds lists, not texts.", hint="Choose another column.")
-        found = pa.table({"text": values.cast(pa.string()), "row": table.rows.cast(pa.int64())})
-        where = f"The column '{column}' of {table.name}."
-        return self._create(owner, found, display_name(name, Path(table.name).stem), where, None)
+        found = corpus.of_table(table, column, title, fields)
+        return self._bring(owner, found, name, f"The column '{column}' of {table.name}.", update)
+
+    def create_from_library(self, owner: str, library: "Library", name: str, update: str = "") -> CorpusRecord:
+        """The documents of a set of files, each with its title. ``update``: as for an upload."""
+        where = f"{len(library.documents):,} documents."
+        return self._bring(owner, corpus.of_library(library), display_name(name, "Documents"), where, update)
+
+    def bring(self, owner: str, found: corpus.Documents, name: str, update: str = "") -> CorpusRecord:
+        """Documents that a program has sent. ``update``: as for an upload."""
+        return self._bring(owner, found, display_name(name, "Documents"), f"{found.info.rows:,} documents.", update)
 
     def list(self, owner: str) -> list[CorpusRecord]:
         """Newest first."""
@@ -116,111 +149,63 @@ class Corpora:
         """What others share with the lab, newest first."""
         return [self._record(row) for row in self._store.shared_with(CORPORA, viewer)]
 
+    def info(self, owner: str, corpus_id: str) -> corpus.CorpusInfo:
+        """Its columns, and its version. Raises SearchError: its file is gone."""
+        record = self.see(owner, corpus_id)
+        try:
+            made = record.file.stat().st_mtime_ns
+        except FileNotFoundError:
+            raise SearchError("The texts of the corpus cannot be read.", hint="Import the corpus again.") from None
+        return self._infos.get((record.id, made), lambda: corpus.load_info(record.file))
+
+    def open(self, owner: str, corpus_id: str) -> tuple[CorpusRecord, corpus.CorpusInfo, pa.Table]:
+        """A corpus with its texts; of a large one they are mapped from disk."""
+        record, info = self.see(owner, corpus_id), self.info(owner, corpus_id)
+        return record, info, self._opened.get((record.id, info.version), lambda: corpus.load(record.file))
+
     def delete(self, owner: str, corpus_id: str) -> None:
-        """Remove a corpus and its indexes; what is being built is ended."""
+        """Remove a corpus and its indexes; what is being built is ended. Marks on its hits stay."""
         self.get(owner, corpus_id)
         self._indexes.drop(corpus_id=corpus_id)
         if self._store.remove(CORPORA, owner, corpus_id):
             self._workspace.discard(self._workspace.corpora / corpus_id)
             self._workspace.discard(self._workspace.indexes / corpus_id)
-        self._texts.forget(lambda id: id == corpus_id)
         self._opened.forget(lambda key: key[0] == corpus_id)
 
-    def ensure_index(
-        self, owner: str, corpus_id: str, run_id: str, retry: bool = False
-    ) -> tuple[IndexRecord, IndexRecord]:
-        """How far the indexes of a run's base and tuned model are; queued when they are not there.
+    def _bring(self, owner: str, found: corpus.Documents, name: str, where: str, update: str) -> CorpusRecord:
+        check_may_start(self._store, owner)
+        self._workspace.check_quota(owner)
+        corpus.check_size(found, self._max_rows)
+        note = corpus.note_of(where, found)
+        if not update:
+            return self._create(owner, found, name, note, None)
+        target = self.get(owner, update).file
+        self._store_file(found, lambda aside: (aside / "texts.parquet").replace(target))
+        self._store.change_corpus(owner, update, rows=found.info.rows, note=note)
+        return self.get(owner, update)
 
-        Corpus and run are the owner's own or shared with the lab; a viewer's call queues nothing.
-
-        Args:
-            retry: Try again those that failed.
-
-        Raises:
-            RunError: the run has no model.
-            SearchError: a viewer asks for what nobody has begun.
-        """
-        corpus = self.see(owner, corpus_id)
-        models = self._models(self._runs.see(owner, run_id))
-        start = may_start(self._store, owner)
-        base, tuned = (
-            self._indexes.ensure(owner, corpus.id, m.key, m.name, rows=corpus.rows, retry=retry, start=start)
-            for m in models
-        )
-        return base, tuned
-
-    def search(self, owner: str, corpus_id: str, run_id: str, query: str, top_k: int = 10) -> "Comparison":
-        """What the run's base and tuned model find for ``query``, side by side.
-
-        Raises:
-            SearchError: a bad query, or indexes that are not ready, with their progress.
-        """
-        from studio.search.compare import check_query, compare
-
-        corpus = self.see(owner, corpus_id)
-        query = check_query(query, top_k)
-        models = self._models(self._runs.see(owner, run_id))
-        records = self.ensure_index(owner, corpus_id, run_id)
-        _check_ready(records)
-        texts = self._texts.get(
-            corpus.id, lambda: pq.read_table(corpus.folder / "texts.parquet", columns=["text"])["text"]
-        )
-        indexes = [self._open(record) for record in records]
-        loaded = [self._warm.get(model.name) for model in models]
-        return compare(query, texts, *indexes, *loaded, top_k)
-
-    def encoder(self, owner: str, run_id: str) -> Any:
-        """The tuned model (a SentenceTransformer) of a run that is the owner's own or shared with the lab, loaded. Raises RunError: it has none."""
-        run = self._runs.see(owner, run_id)
-        return self._warm.get(str(self._runs.model_folder(run.owner, run.id)))
-
-    def _models(self, run: RunRecord) -> tuple[Model, Model]:
-        folder = self._runs.model_folder(run.owner, run.id)
-        earlier = self._runs.base_folder(run)
-        base = run.config.base_model if earlier is None else str(earlier)
-        name = run.config.base_model
-        return Model(base_key(name if name.startswith("run:") else base), base), Model(tuned_key(run.id), str(folder))
-
-    def _open(self, record: IndexRecord) -> Any:
-        from studio.search.index import open_index
-
-        made = (record.folder / "meta.json").stat().st_mtime_ns
-        return self._opened.get((record.corpus_id, record.model_key, made), lambda: open_index(record.folder))
-
-    def let_idle_models_go(self, idle_s: float) -> None:
-        """Models that nobody has searched with for so long leave memory; the next search loads them again."""
-        self._warm.drop_idle(idle_s)
-
-    def _create(self, owner: str, found: pa.Table, name: str, note: str, dataset_id: str | None) -> CorpusRecord:
-        """``found``: text, row. Too many texts of a dataset are cut off, and that is said; those of a table are refused."""
-        kept, empty, repeated = _distinct(found)
-        if not len(kept):
-            raise SearchError("There are no texts to search.", hint="Choose a column that has texts in it.")
-        if len(kept) > self._max_rows and dataset_id is None:
-            raise SearchError(
-                f"There are {len(kept):,} different texts; at most {self._max_rows:,} can be searched here.",
-                hint="Upload a smaller table.",
-            )
-        if empty or repeated:
-            note += f" Left out: {empty:,} empty, {repeated:,} repeated."
-        if len(kept) > self._max_rows:
-            note += f" Only the first {self._max_rows:,} of {len(kept):,} texts."
-            kept = kept.slice(0, self._max_rows)
+    def _create(
+        self, owner: str, found: corpus.Documents, name: str, note: str, dataset_id: str | None
+    ) -> CorpusRecord:
         id = new_id()
-        aside = self._workspace.tmp / id
-        self._workspace.check_room(kept.nbytes / 1e6, "this corpus")
-        try:
-            aside.mkdir()
-            pq.write_table(kept, aside / "texts.parquet", compression="zstd")
-            aside.rename(self._workspace.corpora / id)
-        except OSError as error:
-            remove(aside)
-            raise HostError(f"The corpus could not be stored: {error.strerror}.") from error
+        self._store_file(found, lambda aside: aside.rename(self._workspace.corpora / id))
         row = self._store.add(
-            CORPORA, id=id, owner=owner, name=name, rows=len(kept), note=note, dataset_id=dataset_id,
+            CORPORA, id=id, owner=owner, name=name, rows=found.info.rows, note=note, dataset_id=dataset_id,
             created=time.time(),
         )  # fmt: skip
         return self._record(row)
+
+    def _store_file(self, found: corpus.Documents, move: Callable[[Path], object]) -> None:
+        aside = self._workspace.tmp / new_id()
+        self._workspace.check_room(found.data.nbytes / 1e6, "this corpus")
+        try:
+            aside.mkdir()
+            corpus.save(aside / "texts.parquet", found)
+            move(aside)
+        except OSError as error:
+            raise HostError(f"The corpus could not be stored: {error.strerror}.") from error
+        finally:
+            remove(aside)
 
     def _record(self, row: Row) -> CorpusRecord:
         folder = self._workspace.corpora / row["id"]
@@ -240,29 +225,6 @@ def _searchable(texts: Sequence[str], format: str) -> list[str]:
     if format in ("scored_pair", "labelled_pair"):
         return ["anchor", "positive"]
     return [name for name in texts if name != "anchor"]
-
-
-def _distinct(found: pa.Table) -> tuple[pa.Table, int, int]:
-    """The first of every text that is not empty, in order; how many were empty, and how many repeated."""
-    text = pc.utf8_trim_whitespace(pc.fill_null(found["text"], ""))
-    filled = pc.not_equal(text, "")
-    table = pa.table({"text": text, "row": found["row"]}).filter(filled)
-    places = table.append_column("place", pa.array(np.arange(len(table))))
-    first = places.group_by("text").aggregate([("place", "min")])["place_min"]
-    kept = table.take(np.sort(first.to_numpy()))
-    return kept, len(found) - len(table), len(table) - len(kept)
-
-
-def _check_ready(records: Sequence[IndexRecord]) -> None:
-    for record in records:
-        if record.state == "failed":
-            raise SearchError(f"The index could not be built. {record.message}", hint="Build it again.")
-    if any(record.state != "ready" for record in records):
-        done, rows = (sum(getattr(record, name) for record in records) for name in ("done", "rows"))
-        raise SearchError(
-            f"The indexes of both models are being built: {done:,} of {rows:,} texts.",
-            hint="Search as soon as they are ready.",
-        )
 
 
 def _and(words: Sequence[str]) -> str:

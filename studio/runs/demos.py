@@ -10,11 +10,13 @@ from studio.runs.accounts import check_may_start, is_in
 from studio.runs.corpora import Corpora
 from studio.runs.rates import Rate
 from studio.runs.records import when
+from studio.runs.searches import Searches
 from studio.runs.store import Row, Store
 from studio.runs.training_runs import Runs
+from studio.search.result import Asked
 
 if TYPE_CHECKING:
-    from studio.search.result import Comparison
+    from studio.search.result import Found
 
 TOP_K = 10
 PER_ADDRESS = 30
@@ -42,10 +44,11 @@ class Visit:
 
 
 class Demos:
-    def __init__(self, store: Store, runs: Runs, corpora: Corpora, *, per_minute: int):
+    def __init__(self, store: Store, runs: Runs, corpora: Corpora, searches: Searches, *, per_minute: int):
         self._store = store
         self._runs = runs
         self._corpora = corpora
+        self._searches = searches
         self._links = Rate(per_minute)
         self._addresses = Rate(PER_ADDRESS)
 
@@ -64,7 +67,7 @@ class Demos:
         """
         check_may_start(self._store, owner)
         run, corpus = self._runs.get(owner, run_id), self._corpora.get(owner, corpus_id)
-        self._corpora.ensure_index(owner, corpus.id, run.id, retry=True)
+        self._searches.ensure(owner, corpus.id, _columns(run.id), retry=True)
         token = secrets.token_urlsafe(24)
         self._store.set_demo(run.id, corpus_id=corpus.id, owner=owner, token=token)
         return _record(self._store.demo(run_id=run.id))
@@ -83,8 +86,8 @@ class Demos:
         corpus = self._corpora.get(demo.owner, demo.corpus_id)
         return Visit(run.name, run.base_label, corpus.name, corpus.rows)
 
-    def search(self, token: str, query: str, address: str) -> "Comparison":
-        """What both models find.
+    def search(self, token: str, query: str, address: str) -> "Found":
+        """What both models find: a column of the base, one of the tuned model.
 
         Raises:
             NotFound: as :meth:`visit`.
@@ -94,7 +97,7 @@ class Demos:
         demo = self._demo(token)
         self._addresses.take(address)
         self._links.take(demo.token)
-        return self._corpora.search(demo.owner, demo.corpus_id, demo.run_id, query, TOP_K)
+        return self._searches.search(demo.owner, demo.corpus_id, _columns(demo.run_id), Asked(query, TOP_K))
 
     def _demo(self, token: str) -> DemoRecord:
         row = self._store.demo(token=token)
@@ -110,6 +113,10 @@ class Demos:
         except StudioError:
             return False
         return True
+
+
+def _columns(run_id: str) -> list[str]:
+    return [f"base:{run_id}", f"run:{run_id}"]
 
 
 def _record(row: Row) -> DemoRecord:

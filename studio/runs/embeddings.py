@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from studio.errors import NotFound, SearchError
-from studio.runs.corpora import Corpora
 from studio.runs.rates import Rate
 from studio.runs.records import RunRecord
+from studio.runs.searches import Searches
 from studio.runs.sharing import Sharing
 
 MAX_TEXTS = 2048
@@ -17,9 +17,9 @@ MAX_CHARACTERS = 400_000
 
 
 class Embeddings:
-    def __init__(self, sharing: Sharing, corpora: Corpora, *, per_minute: int):
+    def __init__(self, sharing: Sharing, searches: Searches, *, per_minute: int):
         self._sharing = sharing
-        self._corpora = corpora
+        self._searches = searches
         self._rate = Rate(per_minute)
 
     def models(self, owner: str) -> list[RunRecord]:
@@ -55,7 +55,7 @@ class Embeddings:
         """
         from studio.search.encode import dimension, encode
 
-        model = self._corpora.encoder(owner, self.model(owner, run_id).id)
+        model = self._searches.encoder(owner, self.model(owner, run_id).id)
         if dimensions is not None and dimensions > dimension(model):
             raise SearchError(f"This model's vectors have {dimension(model)} dimensions, not {dimensions}.")
         vectors = encode(model, texts, query=query)

@@ -10,7 +10,7 @@ from studio.catalog.designs import DISTIL
 from studio.errors import RunError
 from studio.files import read_json, write_json
 from studio.runs.slots import Devices, expected_starts, kind_of, place
-from studio.runs.store import INDEXES, MAKINGS, RUNS, Row, Store
+from studio.runs.store import CORPORA, INDEXES, MAKINGS, RUNS, Row, Store
 from studio.runs.workspace import Workspace
 from studio.training.config import MODEL_FIELDS, TrainConfig
 from studio.training.feed import Feeds
@@ -227,8 +227,8 @@ class TrainingLane(Lane):
 class IndexLane(Lane):
     table = INDEXES
     key = ("corpus_id", "model_key")
-    busy = ("building",)
-    ends: Mapping[str, str] = {"succeeded": "ready", "failed": "failed", "cancelled": "failed"}
+    busy = ("building", "stopping")
+    ends: Mapping[str, str] = {"succeeded": "ready", "failed": "failed", "cancelled": "stopped"}
     module = "studio.search.indexer"
 
     def folder(self, row: Row) -> Path:
@@ -257,12 +257,28 @@ class MakingLane(Lane):
         return {"message": message, "hint": hint, "ended": time.time()}
 
     def _adopt(self, row: Row) -> None:
-        """A dataset that it made becomes one of the owner's, under the same id: done twice, it is still one."""
+        """A dataset or corpus that it made becomes one of the owner's, under the same id: done twice, it is still one."""
+        self._adopt_corpus(row)
         made, target = self.folder(row) / "dataset", self.workspace.datasets / row["id"]
         if made.is_dir() and not target.exists():
             made.rename(target)
         if target.is_dir():
             self.store.add_made(row["owner"], row["id"], row["name"])
+
+    def _adopt_corpus(self, row: Row) -> None:
+        folder = self.folder(row)
+        made, update = folder / "corpus", read_json(folder / "task.json", {}).get("update", "")
+        result = read_json(folder / "outcome.json", {}).get("result") or {}
+        said = {"rows": result.get("rows", 0), "note": result.get("note", "")}
+        target = self.workspace.corpora / (update or row["id"])
+        if update and made.is_dir() and target.is_dir():
+            (made / "texts.parquet").replace(target / "texts.parquet")
+            self.store.change_corpus(row["owner"], update, **said)
+            made.rmdir()
+        elif not update and made.is_dir() and not target.exists():
+            made.rename(target)
+        if not update and target.is_dir():
+            self.store.add_made(row["owner"], row["id"], row["name"], CORPORA, dataset_id=None, **said)
 
 
 def write_run_config(folder: RunFolder, run: dict[str, Any], config_json: str) -> None:

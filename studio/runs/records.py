@@ -10,7 +10,7 @@ from studio.training.config import TrainConfig
 
 RUN_STATES = ("queued", "running", "stopping", "succeeded", "failed", "cancelled")
 ENDED = ("succeeded", "failed", "cancelled")
-INDEX_STATES = ("queued", "building", "ready", "failed")
+INDEX_STATES = ("queued", "building", "stopping", "ready", "failed", "stopped", "freed")
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,12 @@ class CorpusRecord:
     dataset_id: str | None
     """The dataset that it was made of (which may be gone); None: an uploaded table."""
     folder: Path
-    """Holds texts.parquet: ``text`` (string), ``row`` (int64, number of the row in the file)."""
+    """Holds texts.parquet; see studio.data.corpus."""
     created: datetime
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "texts.parquet"
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,16 @@ class IndexRecord:
     rows: int
     message: str
     folder: Path
+    label: str = ""
+    """The model for people."""
+    per_s: float | None = None
+    """Texts embedded a second; None: not known, or not being built."""
+    eta_s: float | None = None
+    size_mb: float = 0.0
+    reused: int = 0
+    """Of the texts, those whose embeddings another index had already."""
+    recall: float | None = None
+    """Of the quick search against the exact one, measured on this corpus; None: it is searched exactly."""
 
 
 @dataclass(frozen=True)

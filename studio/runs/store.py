@@ -90,6 +90,39 @@ INDEXES = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("queued", sa.Double, nullable=False),
     sa.Column("started", sa.Double),
+    sa.Column("used", sa.Double),
+)  # fmt: skip
+SEARCHES = sa.Table(
+    "searches", _metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False, index=True),
+    sa.Column("corpus_id", sa.String(16), sa.ForeignKey("corpora.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("asked", sa.Text, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+)  # fmt: skip
+MARKS = sa.Table(
+    "marks", _metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False, index=True),
+    sa.Column("corpus_id", sa.String(16), nullable=False, index=True),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("key", sa.String(24), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("mark", sa.String(16), nullable=False),
+    sa.Column("above", sa.Text, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+)  # fmt: skip
+VOTES = sa.Table(
+    "votes", _metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(200), nullable=False, index=True),
+    sa.Column("corpus_id", sa.String(16), sa.ForeignKey("corpora.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("left", sa.String(200), nullable=False),
+    sa.Column("right", sa.String(200), nullable=False),
+    sa.Column("better", sa.String(200)),
+    sa.Column("created", sa.Double, nullable=False),
 )  # fmt: skip
 MAKINGS = sa.Table(
     "makings", _metadata,
@@ -182,6 +215,9 @@ _NOUN = {
     MAKINGS: "making",
     SWEEPS: "sweep",
     KEYS: "key",
+    SEARCHES: "search",
+    MARKS: "mark",
+    VOTES: "blind comparison",
 }
 
 FOLDER_OF = {
@@ -212,13 +248,17 @@ LEGAL = {
         "cancelled": ("running", "stopping"),
     },
     INDEXES: {
-        "queued": ("building", "failed"),
+        "queued": ("building", "failed", "stopped", "freed", "ready"),
         "building": ("queued",),
-        "ready": ("building",),
-        "failed": ("queued", "building"),
+        "stopping": ("building",),
+        "ready": ("building", "stopping"),
+        "failed": ("queued", "building", "stopping"),
+        "stopped": ("queued", "building", "stopping"),
+        "freed": ("ready",),
     },
 }
-"""State -> states that it may be entered from. queued from failed or cancelled: a person asked to go on."""
+"""State -> states that it may be entered from. queued from failed, cancelled, stopped, freed or ready: a person asked to go on, or the
+corpus has changed."""
 
 BEING_REMOVED = -1.0
 """``deleted`` of what cannot be brought back any more: its folder is going, then its row."""
@@ -342,11 +382,11 @@ class Store:
             )
         return dict(row)
 
-    def add_made(self, owner: str, id: str, name: str) -> None:
-        """A dataset that a making has made, once."""
+    def add_made(self, owner: str, id: str, name: str, table: sa.Table = DATASETS, **values: Any) -> None:
+        """A dataset (or corpus) that a making has made, once."""
         with self._writing() as connection:
-            if connection.execute(DATASETS.select().where(DATASETS.c.id == id)).first() is None:
-                connection.execute(DATASETS.insert().values(id=id, owner=owner, name=name, created=time.time()))
+            if connection.execute(table.select().where(table.c.id == id)).first() is None:
+                connection.execute(table.insert().values(id=id, owner=owner, name=name, created=time.time(), **values))
 
     def all_of(self, table: sa.Table, owner: str) -> list[Row]:
         """Newest first."""
@@ -540,7 +580,21 @@ class Store:
 
     def give_all(self, before: str, after: str) -> int:
         """Everything that belongs to one owner belongs to another from now on; how many things that were."""
-        tables = (UPLOADS, DATASETS, RUNS, CORPORA, INDEXES, MAKINGS, SWEEPS, DEMOS, KEYS, USAGE)
+        tables = (
+            UPLOADS,
+            DATASETS,
+            RUNS,
+            CORPORA,
+            INDEXES,
+            SEARCHES,
+            MARKS,
+            VOTES,
+            MAKINGS,
+            SWEEPS,
+            DEMOS,
+            KEYS,
+            USAGE,
+        )
         with self._writing() as connection:
             return sum(
                 connection.execute(table.update().where(table.c.owner == before).values(owner=after)).rowcount
@@ -630,7 +684,52 @@ class Store:
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    # indexes
+    # corpora and their indexes
+
+    def change_corpus(self, owner: str, id: str, **fields: Any) -> None:
+        with self._writing() as connection:
+            query = CORPORA.update().where(CORPORA.c.id == id, CORPORA.c.owner == owner)
+            connection.execute(query.values(**fields))
+
+    def of_corpus(self, table: sa.Table, owner: str, corpus_id: str, most: int | None = None) -> list[Row]:
+        """Searches, marks or votes of a corpus, newest first."""
+        query = table.select().where(table.c.corpus_id == corpus_id, table.c.owner == owner)
+        query = query.order_by(table.c.created.desc(), table.c.id)
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query.limit(most)).mappings()]
+
+    def remove_all_but(self, table: sa.Table, owner: str, corpus_id: str, newest: int) -> None:
+        """Forget all but the newest of a corpus's."""
+        kept = [row["id"] for row in self.of_corpus(table, owner, corpus_id, newest)]
+        query = table.delete().where(table.c.corpus_id == corpus_id, table.c.owner == owner, table.c.id.not_in(kept))
+        with self._writing() as connection:
+            connection.execute(query)
+
+    def set_mark(self, owner: str, corpus_id: str, query: str, key: str, values: Row | None) -> None:
+        """What a person says of a hit (by its key) for a query; None: nothing more."""
+        same = (MARKS.c.owner == owner, MARKS.c.corpus_id == corpus_id, MARKS.c.query == query, MARKS.c.key == key)
+        with self._writing() as connection:
+            connection.execute(MARKS.delete().where(*same))
+            if values is not None:
+                keys = {"owner": owner, "corpus_id": corpus_id, "query": query, "key": key}
+                connection.execute(MARKS.insert().values(**keys, **values))
+
+    def vote(self, owner: str, id: str, better: str) -> bool:
+        """False: no such blind comparison, or it has been decided."""
+        query = VOTES.update().where(VOTES.c.id == id, VOTES.c.owner == owner, VOTES.c.better.is_(None))
+        with self._writing() as connection:
+            return connection.execute(query.values(better=better)).rowcount == 1
+
+    def indexes_of(self, owner: str, corpus_id: str) -> list[Row]:
+        query = INDEXES.select().where(INDEXES.c.corpus_id == corpus_id, INDEXES.c.owner == owner)
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query.order_by(INDEXES.c.queued)).mappings()]
+
+    def use_index(self, corpus_id: str, model_key: str) -> None:
+        """Note that it was searched just now."""
+        query = INDEXES.update().where(*_is(INDEXES, {"corpus_id": corpus_id, "model_key": model_key}))
+        with self._writing() as connection:
+            connection.execute(query.values(used=time.time()))
 
     def index(self, corpus_id: str, model_key: str) -> Row | None:
         with self._reading() as connection:
@@ -643,7 +742,8 @@ class Store:
         key = {"corpus_id": corpus_id, "model_key": model_key}
         with self._writing() as connection:
             if connection.execute(INDEXES.select().where(*_is(INDEXES, key))).first() is None:
-                values = {"owner": owner, "state": "queued", "message": "", "attempt": 0, "queued": time.time()}
+                now = time.time()
+                values = {"owner": owner, "state": "queued", "message": "", "attempt": 0, "queued": now, "used": now}
                 connection.execute(INDEXES.insert().values(**key, **values))
 
     def remove_indexes(self, **key: str) -> list[Row]:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from studio.errors import HostError
 from studio.runs.accounts import Accounts
 from studio.runs.admin import Admin
+from studio.runs.blind import Blind
 from studio.runs.comparisons import Comparisons
 from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
@@ -17,6 +18,7 @@ from studio.runs.embeddings import Embeddings
 from studio.runs.evidence import RunEvidence
 from studio.runs.executors.local import LocalExecutor
 from studio.runs.exports import Exports
+from studio.runs.feedback import Feedback
 from studio.runs.hub import HubDatasets
 from studio.runs.imports import Imports
 from studio.runs.indexes import Indexes
@@ -27,12 +29,14 @@ from studio.runs.queries import Queries
 from studio.runs.queue import IndexLane, MakingLane, TrainingLane
 from studio.runs.quotas import Quotas
 from studio.runs.reviews import Reviews
+from studio.runs.searches import Searches
 from studio.runs.seen import RunSeen
 from studio.runs.sharing import Sharing
 from studio.runs.slots import Devices
 from studio.runs.store import Store
 from studio.runs.supervisor import Supervisor
 from studio.runs.sweeps import Sweeps
+from studio.runs.tidying import Tidying
 from studio.runs.timings import Timings
 from studio.runs.training_runs import Runs
 from studio.runs.trash import Trash
@@ -77,10 +81,20 @@ class Studio:
                   report(owner, run_id) -> Report; report_of_several(owner, run_ids, against="") -> Report
         trash     list(owner) -> list[Deleted]; bring_back(owner, kind, id); remove(owner, kind, id); empty(owner)
         corpora   create_from_dataset(owner, dataset_id, roles=None) -> CorpusRecord
-                  create_from_upload(owner, upload_id, column, name, dialect=None) -> CorpusRecord
-                  list(owner); get(owner, corpus_id); delete(owner, corpus_id)
-                  ensure_index(owner, corpus_id, run_id, retry=False) -> (IndexRecord of base, IndexRecord of tuned)
-                  search(owner, corpus_id, run_id, query, top_k=10) -> Comparison
+                  create_from_upload(owner, upload_id, column, name, dialect=None, title="", fields=(), update="")
+                      -> CorpusRecord, or the MakingRecord of making it
+                  create_from_library(owner, library, name, update="") -> CorpusRecord
+                  list(owner); get(owner, corpus_id); info(owner, corpus_id) -> CorpusInfo; delete(owner, corpus_id)
+        searches  ensure(owner, corpus_id, columns, retry=False) -> list[IndexRecord]; stop(owner, corpus_id, key)
+                  search(owner, corpus_id, columns, asked) -> Found; samples(owner, corpus_id, run_id) -> dict
+                  history(owner, corpus_id) -> list; forget(owner, corpus_id)
+        feedback  mark(owner, corpus_id, version, query, mark, document, span=None, above=()) -> Summary
+                  rows(owner, corpus_id) -> pa.Table; dataset(owner, corpus_id) -> DatasetRecord
+                  train(owner, corpus_id, run_id) -> RunRecord
+        blind     ask(owner, corpus_id, columns, asked) -> Pair; vote(owner, pair_id, choice) -> labels
+                  preferences(owner, corpus_id) -> list[Preference]; forget(owner, corpus_id)
+        tidying   begin(owner, corpus_id, column, alike=0.95, topics=0) -> MakingRecord; latest(owner, corpus_id)
+                  table(owner, making_id, name) -> pa.Table
         makings   create(owner, kind, name, task, dataset_id="", files=None) -> MakingRecord
                   list(owner), newest first; get(owner, making_id); latest(owner, kind, dataset_id) -> MakingRecord | None
                   stop(owner, making_id); delete(owner, making_id)
@@ -175,18 +189,27 @@ class Studio:
             stop_grace_s=settings.stop_grace_s,
             housekeeping=Housekeeping((3600, self._sweep), (IDLE_LOOK_S, self._let_idle_models_go)),
         )
-        indexes = Indexes(store, workspace, self._executor, self.supervisor)
+        indexes = self._indexes = Indexes(
+            store, workspace, self._executor, self.supervisor, disk_mb=settings.index_disk_mb
+        )
         self.runs = Runs(store, workspace, self.datasets, feeds, training, self.supervisor, quotas)
         self.comparisons = Comparisons(self.runs)
         self.trash = Trash(store, workspace, indexes, self.supervisor, settings.trash_days)
+        self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.corpora = Corpora(
-            store, workspace, self.datasets, self.runs, indexes,
-            max_rows=settings.max_corpus_rows, warm_models=settings.warm_models,
+            store, workspace, self.datasets, self.makings, indexes,
+            max_rows=settings.max_corpus_rows, kept=settings.warm_indexes,
         )  # fmt: skip
+        self.searches = Searches(
+            store, self.datasets, self.corpora, self.runs, indexes, warm_models=settings.warm_models,
+            warm_indexes=settings.warm_indexes, reranker=settings.reranker,
+        )  # fmt: skip
+        self.feedback = Feedback(store, self.datasets, self.corpora, self.runs)
+        self.blind = Blind(store, self.corpora, self.searches)
+        self.tidying = Tidying(self.corpora, self.searches, self.makings)
         self.drafts = Drafts(self.datasets, workspace)
         self.evidence = RunEvidence(self.runs, self.datasets)
         self.seen = RunSeen(self.runs)
-        self.makings = Makings(store, workspace, self.datasets, self._executor, self.supervisor)
         self.timings = Timings(store, self.makings, training, speeds, settings.timed_steps)
         self.exports = Exports(workspace, self.runs, self.makings)
         self.pushes = Pushes(self.runs, self.exports, settings.hub_push)
@@ -202,9 +225,9 @@ class Studio:
             store, workspace, self.accounts, training, self.supervisor, quotas, needs_accounts=settings.needs_accounts
         )
         self.sharing = Sharing(store, self.runs)
-        self.demos = Demos(store, self.runs, self.corpora, per_minute=settings.demo_per_minute)
+        self.demos = Demos(store, self.runs, self.corpora, self.searches, per_minute=settings.demo_per_minute)
         self.keys = Keys(store)
-        self.embeddings = Embeddings(self.sharing, self.corpora, per_minute=settings.api_per_minute)
+        self.embeddings = Embeddings(self.sharing, self.searches, per_minute=settings.api_per_minute)
         self.encoding = ThreadPoolExecutor(ENCODING_THREADS, thread_name_prefix="encoding")
         self.supervisor.start()
         self.sweeps.start()
@@ -237,13 +260,14 @@ class Studio:
         return self.supervisor.looked_s_ago
 
     def _let_idle_models_go(self) -> None:
-        self.corpora.let_idle_models_go(self.settings.warm_idle_s)
+        self.searches.let_idle_models_go(self.settings.warm_idle_s)
 
     def _sweep(self) -> None:
         self.datasets.sweep()
         self.makings.sweep()
         self.trash.sweep()
         self.exports.sweep()
+        self._indexes.free()
         self.workspace.sweep()
 
 

@@ -32,7 +32,7 @@ def build_app(studio: Any, settings: Settings) -> gr.Blocks:
                 hidden = {"visible": False} if name == "admin" else {}
                 with gr.Tab(LABELS[name], id=name, elem_id=f"tab-{name}", **hidden) as items[name]:
                     built[name] = module.build(shell)
-        built["search"].wire(items["search"])
+        built["search"].wire()
         built["runs"].wire(built["search"], built["train"])
         built["train"].wire()
         built["data"].wire(built["train"])

@@ -43,7 +43,7 @@ class RunsTab:
             owner = owner_of(request)
             record = self.shell.studio.runs.see(owner, str(event.run))
             corpus_id = search.corpus_of(owner, record.dataset_id)
-            return go("search"), record.id, corpus_id, *search.show(record.id, corpus_id, request)
+            return go("search"), record.id, corpus_id
 
         def load(request: gr.Request) -> str:
             return asked(request, "run")
@@ -51,7 +51,7 @@ class RunsTab:
         shell = self.shell
         used = on(self.sweeps.select, use_winner, [], [shell.tabs, shell.dataset, *train.outputs], self.notice)
         remember(used, dataset=shell.dataset)
-        outputs = [shell.tabs, shell.run, shell.corpus, *search.outputs]
+        outputs = [shell.tabs, shell.run, shell.corpus]
         remember(on(self.view.select, try_in_search, [], outputs, self.notice), run=shell.run, corpus=shell.corpus)
         on(shell.page.load, load, [], [shell.run], self.notice)
 

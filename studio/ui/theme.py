@@ -29,6 +29,9 @@ SCRIPTS = (
     "admin.js",
     "run_forgotten.js",
     "run_seen.js",
+    "searchhits.js",
+    "searchfolds.js",
+    "search.js",
 )
 """In the order in which they need each other. Gradio adds scripts in no certain order, so they are served as one."""
 
@@ -42,6 +45,7 @@ HEAD = """
 <link rel="stylesheet" href="./ui/seen.css">
 <link rel="stylesheet" href="./ui/compare.css">
 <link rel="stylesheet" href="./ui/takealong.css">
+<link rel="stylesheet" href="./ui/search.css">
 <script src="./studio.js"></script>
 """
 

@@ -1,5 +1,4 @@
 import csv
-import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -8,17 +7,9 @@ import pytest
 from studio.data.table import Roles
 from studio.errors import DataError, RunError, SearchError
 from studio.runs.executors.local import LocalExecutor
-from tests.runs.scene import StandIn, config, make_dataset, start_run, wait_for, wait_until_over
-
-
-class TrainsNothing(StandIn):
-    """The stand-in trains; indexes are really built."""
-
-    def start(self, folder: Path, module: str) -> None:
-        if module == "studio.search.indexer":
-            LocalExecutor.start(self, folder, module)
-        else:
-            super().start(folder, module)
+from studio.runs.indexes import tuned_key
+from studio.search.result import Asked
+from tests.runs.scene import Here, StandIn, config, make_dataset, start_run, wait_for, wait_until_over
 
 
 def import_table(studio, tmp_path: Path, roles: Roles, columns: dict[str, list[str]]):
@@ -105,21 +96,19 @@ def test_a_run_without_a_model_cannot_be_searched_with(studio, dataset):
     run = start_run(studio, dataset, "long")
     corpus = studio.corpora.create_from_dataset("ada", dataset.id)
     with pytest.raises(RunError, match="no model"):
-        studio.corpora.ensure_index("ada", corpus.id, run.id)
+        studio.searches.ensure("ada", corpus.id, [f"run:{run.id}"])
 
 
 def test_an_index_that_cannot_be_built_says_why_and_is_built_again_only_when_asked(make_studio, tmp_path):
-    studio = make_studio(TrainsNothing())
+    studio = make_studio(Here())
     dataset = make_dataset(studio, tmp_path)
     run = wait_until_over(studio, studio.runs.create("ada", dataset.id, config(), "plain"))
     corpus = studio.corpora.create_from_dataset("ada", dataset.id)
-    ask = lambda retry=False: studio.corpora.ensure_index("ada", corpus.id, run.id, retry)[1]  # noqa: E731
-    (corpus.folder / "texts.parquet").unlink()
-    assert ask().state in ("queued", "building")
+    ask = lambda retry=False: studio.searches.ensure("ada", corpus.id, [f"run:{run.id}"], retry)[0]  # noqa: E731
     failed = wait_for(lambda: (record := ask()).state == "failed" and record, 60)
-    assert failed.message == "The texts of the corpus cannot be read. Import the corpus again."
+    assert "model" in failed.message, "the stand-in has left none that could be loaded"
     with pytest.raises(SearchError, match="could not be built"):
-        studio.corpora.search("ada", corpus.id, run.id, "thing")
+        studio.searches.search("ada", corpus.id, [f"run:{run.id}"], Asked("thing"))
     assert ask().state == "failed"
     assert ask(retry=True).state == "queued"
     studio.corpora.delete("ada", corpus.id)
@@ -144,22 +133,21 @@ def test_from_a_table_to_a_better_search_with_the_real_worker(make_studio, tmp_p
     assert feed["primary"] == verdict.primary == "ndcg@10"
     assert feed["eval"]["ndcg@10"][-1] > feed["base"]["ndcg@10"]
 
-    with pytest.raises(SearchError, match="being built: 0 of 154 texts"):
-        studio.corpora.search("ada", corpus.id, run.id, "where is my card")
-    wait_for(lambda: all(r.state == "ready" for r in studio.corpora.ensure_index("ada", corpus.id, run.id)), 200)
+    columns = [f"base:{run.id}", f"run:{run.id}"]
+    search = lambda query, **asked: studio.searches.search("ada", corpus.id, columns, Asked(query, **asked))  # noqa: E731
+    with pytest.raises(SearchError, match=r"being read for .* and Bank: 0 of 154"):
+        search("where is my card")
+    wait_for(lambda: all(r.state == "ready" for r in studio.searches.ensure("ada", corpus.id, columns)), 200)
     rows = studio.datasets.rows("ada", dataset.id, 100, 40).to_pylist()
-    found = [studio.corpora.search("ada", corpus.id, run.id, row["anchor"], top_k=3) for row in rows]
-    assert {(len(f.base), len(f.tuned), f.corpus_size) for f in found} == {(3, 3, 77)}
+    found = [search(row["anchor"], top_k=3) for row in rows]
+    assert {(*(len(column.hits) for column in f.columns), f.documents) for f in found} == {(3, 3, 77)}
     right = [
-        sum(getattr(f, model)[0].text == row["positive"] for f, row in zip(found, rows, strict=True))
-        for model in ("base", "tuned")
+        sum(f.columns[at].hits[0].text == row["positive"] for f, row in zip(found, rows, strict=True)) for at in (0, 1)
     ]
     assert right[1] > right[0] + 4, f"of {len(rows)} the base model finds {right[0]} first, the tuned one {right[1]}"
-    begun = time.monotonic()
-    studio.corpora.search("ada", corpus.id, run.id, "exchange rate")
-    assert time.monotonic() - begun < 2, "models and indexes are warm"
-    with pytest.raises(SearchError, match="empty"):
-        studio.corpora.search("ada", corpus.id, run.id, "  ")
+    samples = studio.searches.samples("ada", corpus.id, run.id)
+    assert samples["base_wrong"]
+    assert set(samples["base_wrong"]) <= set(verdict.now_right)
 
     archive = studio.exports.archive("ada", run.id)
     assert archive.name == "Bank.zip"
@@ -170,7 +158,7 @@ def test_from_a_table_to_a_better_search_with_the_real_worker(make_studio, tmp_p
     )
     studio.runs.delete("ada", run.id)
     studio.trash.remove("ada", "run", run.id)
-    indexes = list((studio.workspace.indexes / corpus.id).iterdir())
-    assert len(indexes) == 1, "the index of the deleted model went with it"
+    left = {path.name for path in (studio.workspace.indexes / corpus.id).iterdir()}
+    assert tuned_key(run.id) not in left, "the index of the deleted model went with it"
     done = wait_until_over(studio, again, 300)
     assert done.state == "succeeded", f"{done.message}\n{studio.runs.log('ada', again.id)}"

@@ -17,7 +17,11 @@ from studio.runs.migrations import HEAD
 from studio.runs.store import LEGAL, RUNS, UPLOADS, Store, new_id
 
 VERSIONS = Path(store_module.__file__).with_name("migrations") / "versions"
-EARLIER = sorted(path.name[:4] for path in VERSIONS.glob("0*.py") if path.name[:4] < HEAD)
+_versions = Config()
+_versions.set_main_option("script_location", "studio.runs:migrations")
+EARLIER = sorted(
+    one.revision for one in ScriptDirectory.from_config(_versions).walk_revisions() if one.revision != HEAD
+)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from studio.errors import NotFound
 from studio.files import read_json
 from studio.runs.store import RUNS
+from studio.search.result import Asked
 from studio.training.folder import RunFolder
 from tests.runs.scene import StandIn, config, make_dataset, start_run, wait_for, wait_until_over
 
@@ -45,7 +46,7 @@ def test_a_deleted_run_is_gone_for_everything_that_uses_runs_until_it_is_brought
         lambda: studio.runs.describe("ada", done.id, ["x"], ""),
         lambda: studio.runs.resume("ada", done.id),
         lambda: studio.exports.archive("ada", done.id),
-        lambda: studio.corpora.search("ada", corpus.id, done.id, "thing"),
+        lambda: studio.searches.search("ada", corpus.id, [f"run:{done.id}"], Asked("thing")),
         lambda: studio.runs.create("ada", dataset.id, config(base_model=f"run:{done.id}")),
         lambda: studio.runs.create("ada", dataset.id, config(base_model=str(done.folder / "model"))),
     ):
@@ -153,8 +154,8 @@ def test_a_run_that_waits_with_a_deleted_one_as_its_base_trains_from_its_own_cop
 
 def test_indexes_of_a_model_stay_until_it_is_removed_for_good(studio, dataset, done):
     corpus = studio.corpora.create_from_dataset("ada", dataset.id)
-    _, tuned = studio.corpora.ensure_index("ada", corpus.id, done.id)
-    wait_for(lambda: studio.corpora.ensure_index("ada", corpus.id, done.id)[1].state != "building")
+    (tuned,) = studio.searches.ensure("ada", corpus.id, [f"run:{done.id}"])
+    wait_for(lambda: studio.searches.ensure("ada", corpus.id, [f"run:{done.id}"])[0].state != "building")
     studio.runs.delete("ada", done.id)
     assert tuned.folder.is_dir()
     studio.trash.empty("ada")

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
-from studio.search.encode import CHUNK, Stopped, encode, encode_chunks, longest_first
+from studio.search.encode import CHUNK, Stopped, batches, encode, encode_chunks, longest_first, precision, quicken
 
 
 def test_vectors_are_those_of_the_library_in_the_order_of_the_texts(static_model):
@@ -48,6 +49,26 @@ def test_the_longest_texts_come_first(static_model):
     assert [texts[i] for i in order] == ["abcd", "abc", "ab", "a"]
     rows = np.concatenate([rows for rows, _ in encode_chunks(static_model, texts, order)])
     assert sorted(rows) == [0, 1, 2, 3]
+
+
+def test_batches_hold_no_more_than_their_budget_of_tokens_the_longest_first():
+    counts = np.array([3, 50, 8, 8, 100, 1])
+    found = [batch.tolist() for batch in batches(counts, 100)]
+    assert found[:2] == [[4], [1, 2]]
+    assert sorted(row for batch in found for row in batch) == list(range(6))
+    assert all(len(batch) == 1 or max(counts[batch]) * len(batch) <= 100 for batch in found)
+
+
+def test_reading_in_bf16_gives_the_same_neighbours(tiny_model):
+    from studio.search.warm import load
+
+    texts = [f"text {i} about {word}" for i in range(40) for word in ("cards", "cash", "rates", "rain")]
+    exact, fast = encode(load(str(tiny_model)), texts), encode(quicken(load(str(tiny_model))), texts)
+    assert np.einsum("ij,ij->i", exact, fast).min() > 0.999
+    np.testing.assert_allclose(np.linalg.norm(fast, axis=1), 1, atol=1e-6)
+    assert precision(quicken(load(str(tiny_model)))) == (
+        "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
+    )
 
 
 def test_a_diverged_model_is_named_as_such(tiny_model):

@@ -2,8 +2,7 @@ import pyarrow as pa
 
 from studio.catalog.findings import FIXES
 from studio.data.table import Finding
-from studio.search.result import Comparison, Hit
-from studio.ui import html, searchview
+from studio.ui import html
 from studio.ui.findings import finding_list
 
 HOSTILE = "<img src=x onerror=alert(1)> \"quoted\" 'single' {{value}} ${alert(1)} `tick`"
@@ -24,18 +23,6 @@ def test_peoples_texts_never_become_elements_or_templates():
     for mendable in (True, False):
         assert_harmless(finding_list(found, lambda numbers: rows, FIXES, mendable=mendable))
     assert_harmless(html.plot({"name": HOSTILE}, 10, HOSTILE))
-    hit = Hit(1, 0, HOSTILE, 0.5, None)
-    assert_harmless(searchview.comparison(Comparison(HOSTILE, (hit,), (hit,), 1, 0.1)))
-
-
-def test_moves_are_told_in_words_too():
-    base = (Hit(1, 0, "a", 0.9, 2), Hit(2, 1, "b", 0.8, 1), Hit(3, 2, "c", 0.7, None))
-    tuned = (Hit(1, 1, "b", 0.9, 2), Hit(2, 0, "a", 0.8, 1), Hit(3, 3, "d", 0.7, None))
-    page = searchview.comparison(Comparison("q", base, tuned, 4, 0.01))
-    assert 'aria-label="up 1 place"' in page
-    assert 'aria-label="down 1 place"' in page
-    assert ">new<" in page
-    assert "gone after training" in page
 
 
 def test_durations_are_words():

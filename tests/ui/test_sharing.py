@@ -20,6 +20,7 @@ from studio.runs.store import CORPORA, DATASETS, KEYS, MAKINGS, RUNS, SWEEPS, UP
 from studio.runs.studio import Studio
 from studio.search import indexer
 from studio.search.index import model_hash
+from studio.search.result import Asked
 from studio.settings import Settings
 from studio.training.folder import RunFolder
 from studio.ui.server import build_server
@@ -30,6 +31,11 @@ PASSWORD = "a long enough one"
 TABLES = (CORPORA, DATASETS, MAKINGS, RUNS, SWEEPS, UPLOADS, KEYS)
 PRIVATE, SHOWN = "velociraptor", "brontosaurus"
 """Words of ada's things: of those that are hers alone, and of those that the lab may see."""
+
+
+def both(run_id):
+    """The two columns of a run."""
+    return [f"base:{run_id}", f"run:{run_id}"]
 
 
 class HereAndNow(StandIn):
@@ -79,7 +85,7 @@ class Lab:
         run = wait_until_over(studio, studio.runs.create("ada", dataset.id, config(), word))
         model.save_pretrained(str(RunFolder(run.folder).model))
         corpus = studio.corpora.create_from_dataset("ada", dataset.id)
-        wait_for(lambda: all(i.state == "ready" for i in studio.corpora.ensure_index("ada", corpus.id, run.id)), 60)
+        wait_for(lambda: all(i.state == "ready" for i in studio.searches.ensure("ada", corpus.id, both(run.id))), 60)
         return {"dataset": dataset.id, "run": run.id, "corpus": corpus.id, "upload": upload.id}
 
     def browser(self, name=None):
@@ -439,8 +445,8 @@ def test_what_is_shown_to_the_lab_is_seen_by_all_and_says_whose_it_is(lab, studi
         assert [(c.id, c.owner) for c in studio.corpora.shared(name)] == [(lab.shown["corpus"], "ada")]
         rows = lab.browser(name).get("/api/runs").json()["runs"]
         assert [(run["name"], run["owner"], run["mine"]) for run in rows] == [(SHOWN, "ada", False)]
-        found = studio.corpora.search(name, lab.shown["corpus"], lab.shown["run"], f"{SHOWN} 3")
-        assert found.tuned[0].text == f"The {SHOWN} 3 is here"
+        found = studio.searches.search(name, lab.shown["corpus"], both(lab.shown["run"]), Asked(f"{SHOWN} 3"))
+        assert found.columns[1].hits[0].text == f"The {SHOWN} 3 is here"
     assert studio.datasets.shared("ada") == studio.runs.shared("ada") == studio.corpora.shared("ada") == []
 
 
@@ -459,7 +465,7 @@ def test_what_was_shown_is_gone_for_others_once_it_is_private_again(lab, studio)
     studio.sharing.with_lab("ada", "corpus", lab.shown["corpus"], False)
     try:
         with pytest.raises(NotFound):
-            studio.corpora.search("bob", lab.shown["corpus"], lab.shown["run"], "x")
+            studio.searches.search("bob", lab.shown["corpus"], both(lab.shown["run"]), Asked("x"))
         assert studio.corpora.shared("bob") == []
     finally:
         studio.sharing.with_lab("ada", "corpus", lab.shown["corpus"], True)
@@ -481,11 +487,15 @@ def test_a_member_trains_on_a_shown_dataset_and_from_a_shown_model(lab, studio):
 
 
 PARTS = ("comparisons", "datasets", "drafts", "runs", "corpora", "exports", "imports", "hub", "documents", "queries", "sweeps", "makings",
-         "reviews", "sharing", "demos", "keys", "embeddings")  # fmt: skip
+         "reviews", "sharing", "demos", "keys", "embeddings", "searches", "feedback", "blind", "tidying")  # fmt: skip
 READS = {
     "datasets": {"see", "shared", "rows", "sample", "examples"},
     "runs": {"see", "shared", "feed", "verdict", "location", "base_model"},
-    "corpora": {"see", "shared", "ensure_index", "search", "encoder"},
+    "corpora": {"see", "shared", "info", "open"},
+    "searches": {"history", "samples", "indexes", "forget", "encoder"},
+    "feedback": {"summary", "rows"},
+    "blind": {"preferences", "forget"},
+    "tidying": {"latest"},
     "exports": {"archive"},
     "comparisons": {"leaderboard", "report"},
 }
@@ -630,10 +640,10 @@ def test_a_viewer_s_search_does_not_begin_to_read_texts(lab, studio):
     run, corpus = lab.shown["run"], lab.shown["corpus"]
     assert studio._store.remove_indexes(corpus_id=corpus)
     with pytest.raises(StudioError, match="have not been read"):
-        studio.corpora.search("eve", corpus, run, "x")
+        studio.searches.search("eve", corpus, both(run), Asked("x"))
     assert not studio._store.remove_indexes(corpus_id=corpus)
-    wait_for(lambda: all(i.state == "ready" for i in studio.corpora.ensure_index("bob", corpus, run)), 60)
-    assert studio.corpora.search("eve", corpus, run, "x").tuned
+    wait_for(lambda: all(i.state == "ready" for i in studio.searches.ensure("bob", corpus, both(run))), 60)
+    assert studio.searches.search("eve", corpus, both(run), Asked("x")).columns[1].hits
 
 
 def test_roles_are_changed_and_the_last_admin_stays(studio):

@@ -7,12 +7,14 @@ Every route asks for the owner and passes it on: what belongs to somebody else l
 from studio.ui.api import (
     admin,
     compare,
+    corpora,
     demo,
     downloads,
     embeddings,
     evidence,
     makings,
     runs,
+    searches,
     seen,
     sharing,
     sweeps,
@@ -38,4 +40,6 @@ PARTS = (
     admin,
     seen,
     takealong,
+    corpora,
+    searches,
 )

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from studio.errors import NotFound, StudioError
 from studio.runs.rates import TooOften
-from studio.search.result import MAX_QUERY_CHARACTERS, Comparison, Hit
+from studio.search.result import MAX_QUERY_CHARACTERS, Found, Hit
 from studio.ui import html
 
 LONGEST = 1_000
@@ -54,18 +54,19 @@ def add(app: FastAPI, studio: Any) -> None:
         return JSONResponse(_found(found), 200, HEADERS)
 
 
-def _found(found: Comparison) -> dict[str, Any]:
+def _found(found: Found) -> dict[str, Any]:
+    base, tuned = found.columns
     return {
-        "before": [_hit(hit) for hit in found.base],
-        "after": [_hit(hit) for hit in found.tuned],
-        "texts": found.corpus_size,
+        "before": [_hit(hit, tuned.id) for hit in base.hits],
+        "after": [_hit(hit, base.id) for hit in tuned.hits],
+        "texts": found.documents,
         "seconds": round(found.seconds, 3),
     }
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
+def _hit(hit: Hit, other: str) -> dict[str, Any]:
     text = hit.text if len(hit.text) <= LONGEST else f"{hit.text[:LONGEST]} ..."
-    return {"rank": hit.rank, "text": text, "score": round(hit.score, 4), "other": hit.other_rank}
+    return {"rank": hit.rank, "text": text, "score": round(hit.score, 4), "other": hit.ranks.get(other)}
 
 
 def _page(title: str, body: str, script: str = "") -> str:

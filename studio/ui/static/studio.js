@@ -1,10 +1,11 @@
 // What every tab needs: the page's address, keyboard control of the tab bar, a page that notices a restarted server.
 "use strict";
 window.studio = (() => {
-  const SHOWN = { start: [], data: ["dataset"], train: ["dataset"], runs: ["run", "compare", "board"], search: ["run", "corpus"], admin: [] };
+  const SHOWN = { start: [], data: ["dataset"], train: ["dataset"], runs: ["run", "compare", "board"], search: ["run", "corpus", "q", "columns", "how"], admin: [] };
   const asked = new URLSearchParams(location.search);
   const ids = { dataset: asked.get("dataset") || "", run: asked.get("run") || "", corpus: asked.get("corpus") || "",
     compare: asked.get("compare") || "", board: asked.get("board") || "" };
+  for (const name of SHOWN.search.slice(2)) ids[name] = asked.get(name) || "";
   let tab = asked.get("tab") in SHOWN ? asked.get("tab") : "start";
   // The server opens the tab that the address asks for; until then the first one is open and must not be written.
   let settled = tab === "start";
