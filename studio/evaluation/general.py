@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 
 from studio.evaluation.intervals import mean_difference
-from studio.evaluation.result import General, GeneralPart
+from studio.evaluation.result import General, GeneralPart, MetricResult
+from studio.evaluation.sentence import in_words
 from studio.evaluation.task import Retrieval, Task
 from studio.settings import ASSETS
 
@@ -91,8 +92,8 @@ NOTHING_KNOWN = "General ability: the base model knows too little for anything t
 def general_sentence(found: General) -> str:
     """Figures, and what they mean."""
     change = found.tuned - found.base
-    figures = f"{change:+.2f}, between {found.low:+.2f} and {found.high:+.2f}".replace("-", "\u2212")
-    start = f"General ability: base {found.base:.2f}, tuned {found.tuned:.2f} ({figures})."
+    tuned, base, moves = in_words(MetricResult("ndcg@10", found.base, found.tuned, found.low, found.high))
+    start = f"General ability: base {base}, tuned {tuned} ({moves})."
     if found.high < 0:
         return (
             f"{start} {'Much' if change <= -MUCH else 'A little'} that has nothing to do with your texts was forgotten."

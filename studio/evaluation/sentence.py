@@ -77,19 +77,14 @@ def keyword_sentence(metrics: tuple[MetricResult, ...], rows: int, format: str) 
     ndcg = next(metric for metric in metrics if metric.id == "ndcg@10")
     outcome = outcome_of(ndcg, rows)
     first = _most_telling(ndcg, metrics, outcome)
-    change = first.tuned - first.base
-    if first.id in OF_100:
+    of_100 = first.id in OF_100
+    _, value, moves = in_words(first, 100 if of_100 else 1)
+    if of_100:
         what = "a text of the same class" if format == "classed_text" else "the right text"
-        digits = 0 if abs(change) >= 0.02 else 1
-        value, moves = (
-            f"{100 * first.base:.{digits}f}",
-            [f"{100 * x:+.{digits}f}" for x in (change, first.low, first.high)],
-        )
         said = f"Keyword search (BM25), which needs no model, finds {what} first for {value} of 100"
     else:
-        value, moves = f"{first.base:.3f}", [f"{x:+.3f}" for x in (change, first.low, first.high)]
         said = f"Keyword search (BM25), which needs no model, reaches {METRIC[first.id].label} {value}"
-    between = f"({moves[0]}, between {moves[1]} and {moves[2]})"
+    between = f"({moves})"
     if outcome == "better":
         return f"{said}; the tuned model does better {between}."
     if outcome == "worse":
@@ -142,16 +137,19 @@ def _most_telling(primary: MetricResult, metrics: tuple[MetricResult, ...], outc
 
 
 def _saying(metric: MetricResult, format: str) -> str:
-    change = metric.tuned - metric.base
-    if metric.id in OF_100:
-        digits = 0 if abs(change) >= 0.02 else 1
-        numbers = [f"{100 * x:.{digits}f}" for x in (metric.tuned, metric.base)]
-        moves = [f"{100 * x:+.{digits}f}" for x in (change, metric.low, metric.high)]
-    else:
-        numbers = [f"{x:.3f}" for x in (metric.tuned, metric.base)]
-        moves = [f"{x:+.3f}" for x in (change, metric.low, metric.high)]
-    said = SAYINGS_OF.get((format, metric.id), SAYINGS[metric.id]).format(tuned=numbers[0], base=numbers[1])
-    return f"{said} ({moves[0]}, between {moves[1]} and {moves[2]})."
+    of_100 = metric.id in OF_100
+    tuned, base, moves = in_words(metric, 100 if of_100 else 1)
+    said = SAYINGS_OF.get((format, metric.id), SAYINGS[metric.id]).format(tuned=tuned, base=base)
+    return f"{said} ({moves})."
+
+
+def in_words(metric: MetricResult, scale: int = 1) -> tuple[str, str, str]:
+    """Tuned, base, and their difference with its interval. The difference is that of the figures as they are shown: whoever
+    subtracts them in mind finds what is said. ``scale``: 100 for "of 100", shown without decimals where the change is large."""
+    digits = 3 if scale == 1 else 0 if abs(metric.tuned - metric.base) >= 0.02 else 1
+    tuned, base = (round(scale * x, digits) for x in (metric.tuned, metric.base))
+    change, low, high = (f"{x:+.{digits}f}" for x in (tuned - base, scale * metric.low, scale * metric.high))
+    return f"{tuned:.{digits}f}", f"{base:.{digits}f}", f"{change}, between {low} and {high}"
 
 
 def _rows(rows: int) -> str:
