@@ -56,7 +56,7 @@ def test_the_sentence_follows_the_interval(change, noise, said, advised):
 
 def test_figures_are_said_with_their_interval_and_advice_with_a_number():
     found = compared(-0.05)
-    assert found.sentence.startswith("General ability: base 0.550, tuned 0.500 (-0.050, between -0.050 and -0.050).")
+    assert found.sentence.startswith("General ability: base 0.550, tuned 0.500 (-0.050, between -0.051 and -0.049).")
     assert "2.5e-05" in found.advice[1]
     assert "LoRA" in found.advice[1]
     assert "LoRA" not in compared(-0.05, can_lora=False).advice[1]
