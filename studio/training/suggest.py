@@ -26,6 +26,7 @@ SUGGESTED_LOSS = {
     "scored_pair": "CoSENTLoss",
     "labelled_pair": "ContrastiveLoss",
     "classed_text": "BatchAllTripletLoss",
+    "classed_pair": "SoftmaxLoss",
     "texts": "SimCSE",
 }
 EPOCHS = ((2000, 1.0), (500, 2.0), (0, 3.0))

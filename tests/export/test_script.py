@@ -59,7 +59,7 @@ CASES = {
     "a teacher's embeddings": ({"loss": "EmbedDistillLoss", **TEACHER}, "texts"),
     "words left out": ({"loss": "DenoisingAutoEncoderLoss", "noise_ratio": 0.3, "epochs": 2}, "texts"),
     "paired by chance": ({"loss": "ContrastiveTensionLoss", "epochs": 2}, "texts"),
-    "a classifier of its own": ({"loss": "SoftmaxLoss"}, "labelled_pair"),
+    "a classifier of its own": ({"loss": "SoftmaxLoss", "learning_rate": 1e-4}, "classed_pair"),
     "layers and dimensions by chance": ({"modifier": "Matryoshka2d"}, "pair"),
     "several datasets": (
         {"query_prompt": "find: ", "dataset_turns": "round_robin"}, "pair", "classed_text", "texts", "scored_pair",
