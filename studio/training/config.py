@@ -29,7 +29,6 @@ GROUPS = {
     "memory": "Memory and speed",
     "trained": "What is trained",
     "checks": "Checks and judging",
-    "more": "Other",
 }
 """Group of settings -> its heading on the page; the main ones stand above without one."""
 
@@ -52,7 +51,7 @@ def _setting(
     label: str,
     help: str,
     *,
-    group: str = "more",
+    group: str,
     unit: str = "",
     common: tuple[str, ...] = (),
     **bounds: Any,
@@ -269,6 +268,7 @@ class TrainConfig(BaseModel):
         "proportional",
         "Several datasets",
         "Where others train along: batches of each in proportion to its rows, or in turns until the smallest is through.",
+        group="rows",
     )
     heldout_share: float = _setting(
         0.1,
