@@ -7,7 +7,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
-from sentence_transformers.sentence_transformer.modules import BoW, LayerNorm, Pooling, StaticEmbedding
+from sentence_transformers.sentence_transformer.modules import (
+    CNN,
+    BoW,
+    LayerNorm,
+    Pooling,
+    StaticEmbedding,
+    WordWeights,
+)
 from tokenizers import Tokenizer
 from torch import nn
 
@@ -79,7 +86,17 @@ def load_base(base: Base, device: str | None = None) -> SentenceTransformer:
     model.model_card_data.local_files_only = True
     if base.record is not None:
         set_prompts(model, base.record.query_prompt or None, base.record.document_prompt or None)
+    hold_fixed(model)
     return model.float()
+
+
+def hold_fixed(model: SentenceTransformer) -> None:
+    """Keep from training what would not be what it was once the model is loaded again, or encoded in another batch."""
+    for module in model:
+        if isinstance(module, WordWeights):  # made anew from its settings when it is loaded
+            module.requires_grad_(False)
+        if isinstance(module, CNN):  # it sees the padding behind a text: that has to stay zero
+            model[0].emb_layer.padding_idx = 0
 
 
 def _static_module(base: Base) -> StaticEmbedding:

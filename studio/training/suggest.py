@@ -317,7 +317,7 @@ def _check_static(base: Base, config: TrainConfig) -> None:
         if getattr(config, name):
             off = "off" if FIELD[name].kind is bool else "at 0"
             raise ConfigError(
-                f"{base.label} is one table of vectors, and {why}.", hint=f"Leave '{FIELD[name].label}' {off}."
+                f"{base.label} has no layers of a transformer, and {why}.", hint=f"Leave '{FIELD[name].label}' {off}."
             )
 
 

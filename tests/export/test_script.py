@@ -66,7 +66,8 @@ CASES = {
     ),
     "new transformer": ({"base_model": "new:bert", "layers": 1, "width": 32, "vocabulary": 300}, "pair"),
     "new static model": ({"base_model": "new:static", "width": 32, "vocabulary": 300}, "pair"),
-    "new word vectors": ({"base_model": "new:words", "width": 32}, "pair"),
+    "new word vectors": ({"base_model": "new:cnn", "width": 32}, "pair"),
+    "new weighted word vectors": ({"base_model": "new:weighted-words", "width": 32}, "pair"),
     "new bag of words": ({"base_model": "new:bag-of-words", "width": 32}, "pair"),
     "short of memory": ({"loss": "CoSENTLoss"}, "scored_pair"),
 }  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize
-from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
+from sentence_transformers.sentence_transformer.modules import CNN, Pooling, StaticEmbedding, WordWeights
 
 from studio.catalog.poolings import JOIN
 from studio.export.script.page import Page, Raw
@@ -81,7 +81,7 @@ def write_model(page: Page, places: Places, done: Trained) -> None:
     """The function ``build_model``."""
     config, model = done.config, done.model
     loaded = places.of(page, base_of(config), "BASE")
-    lines = [f"model = {loaded}"]
+    lines = [f"model = {loaded}", *_fixed(model)]
     lines += _pooling(page, config, model)
     lines += _ending(page, config, model)
     if config.max_seq_length is not None:
@@ -102,6 +102,19 @@ def write_model(page: Page, places: Places, done: Trained) -> None:
 def guide_of(page: Page, places: Places, name: str) -> str:
     """The source of a model that is asked and never trained."""
     return places.of(page, resolve_base(name), "GUIDE") + ".eval().requires_grad_(False)"
+
+
+def _fixed(model: SentenceTransformer) -> list[str]:
+    """What is kept from training; see studio.training.model.hold_fixed."""
+    lines = []
+    for place, module in enumerate(model):
+        if isinstance(module, WordWeights):
+            lines.append(
+                f"model[{place}].requires_grad_(False)  # made anew from its settings when the model is loaded"
+            )
+        if isinstance(module, CNN):
+            lines.append("model[0].emb_layer.padding_idx = 0  # what stands behind a text stays zero")
+    return lines
 
 
 def _pooling(page: Page, config: TrainConfig, model: SentenceTransformer) -> list[str]:
