@@ -28,6 +28,7 @@ POOLING_KEYS = {
 }
 OLD_KEYS = {
     "CNN": ("cnn_config.json", "in_embedding_dimension", "in_word_embedding_dimension"),
+    "WeightedLayerPooling": ("config.json", "embedding_dimension", "word_embedding_dimension"),
     "LSTM": ("lstm_config.json", "embedding_dimension", "word_embedding_dimension"),
 }
 """Module -> its file of settings, and what a setting is called in it now and before."""

@@ -39,6 +39,7 @@ HELP = {
     "Dense": "A matrix that turns the vector into one of another length, and is learnt.",
     "StaticEmbedding": "One vector for each token, the same wherever it stands; a text is their average.",
     "WordEmbeddings": "One vector for each word, the same wherever it stands.",
+    "WeightedLayerPooling": "A mean of the vectors of all layers; how much each layer counts is learnt.",
     "WordWeights": "Rare words count for more than frequent ones.",
     "CNN": "Looks at a few words at a time, so that phrases count.",
     "LSTM": "Reads the words one after the other from both ends, so that their order counts.",
@@ -82,6 +83,12 @@ def blocks_of(config: TrainConfig) -> tuple[Block, ...]:
         blocks[0] = replace(
             blocks[0], detail=f"{_without_limit(blocks[0].detail)}, up to {config.max_seq_length:,} tokens"
         )
+    if config.token_layers == "weighted":
+        place = next((at for at, block in enumerate(blocks) if block.kind == "Pooling"), len(blocks))
+        before = blocks[place - 1].dimension
+        known = limits(base).layers or None  # a weight for each layer
+        label = LABELS["WeightedLayerPooling"]
+        blocks.insert(place, Block("WeightedLayerPooling", label, "of all layers", before, known, is_new=True))
     was_unit = any(block.kind == "Normalize" for block in blocks)
     blocks = [block for block in blocks if block.kind != "Normalize"]
     if config.projection is not None:

@@ -128,6 +128,12 @@ class TrainConfig(BaseModel):
         "How a new model cuts words into pieces. Byte pairs (BPE) know every character of every script.",
         group="architecture",
     )
+    token_layers: Literal["last", "weighted"] = _setting(
+        "last",
+        "Token vectors",
+        "Whether the pooling reads the last layer's vectors, or a mean of all layers' whose weights are learnt.",
+        group="architecture",
+    )
     projection: int | None = _setting(
         None,
         "Projection",
@@ -423,6 +429,11 @@ class TrainConfig(BaseModel):
             loss, self.lora_rank, self.freeze_layers
         ):
             raise ValueError(reason)
+        if self.token_layers == "weighted" and MODIFIER[self.modifier].cuts_layers:
+            raise ValueError(
+                f"{MODIFIER[self.modifier].label.partition(':')[0]} does not go with a mean of all layers: it would be the "
+                "same for each of them."
+            )
         parameters = self.loss_parameters
         for name in LOSS_FIELDS:
             value = getattr(self, name)

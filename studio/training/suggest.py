@@ -312,10 +312,11 @@ def _check_static(base: Base, config: TrainConfig) -> None:
     for name, why in (
         ("lora_rank", "LoRA adds matrices to a transformer's layers"),
         ("freeze_layers", "freezing leaves a transformer's lowest layers as they are"),
+        ("token_layers", "there are no layers to take a mean of"),
         ("gradient_checkpointing", "gradient checkpointing computes a transformer's layers twice"),
     ):
-        if getattr(config, name):
-            off = "off" if FIELD[name].kind is bool else "at 0"
+        if getattr(config, name) != FIELD[name].default:
+            off = {bool: "off", int: "at 0", str: "at the last layer's"}[FIELD[name].kind]
             raise ConfigError(
                 f"{base.label} has no layers of a transformer, and {why}.", hint=f"Leave '{FIELD[name].label}' {off}."
             )

@@ -39,7 +39,7 @@ CASES = {
     ),
     "prompts, projection, unit length, dot product": (
         {"query_prompt": "find: ", "document_prompt": "in: ", "projection": 16, "projection_activation": "tanh",
-         "normalize": "on", "similarity": "dot", "epochs": 2}, "pair",
+         "normalize": "on", "similarity": "dot", "token_layers": "weighted", "pooling": "cls", "epochs": 2}, "pair",
     ),
     "automatic batch, computed twice": (
         {"batch_size": "auto", "loss": "MegaBatchMarginLoss", "gradient_checkpointing": True}, "pair",

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.model
         {"projection": 64, "normalize": "off"},
         {
             "base_model": "TINY",
+            "token_layers": "weighted",
             "pooling": "mean+max",
             "projection": 64,
             "projection_activation": "tanh",
