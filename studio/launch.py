@@ -207,6 +207,7 @@ class Progress:
         self._events = events
         self._offset = 0
         self._steps = 0
+        self._looked_at = "held out"
         self._said = 0.0
 
     def news(self) -> Iterator[str]:
@@ -222,6 +223,7 @@ class Progress:
                 yield f"{event['severity']}: {event['message']}"
             elif event["event"] == "plan":
                 self._steps = event["steps"]
+                self._looked_at = "validation" if event["validation_rows"] else "held out"
                 yield (
                     f"{event['steps']:,} steps on {event['train_rows']:,} rows, {event['heldout_rows']:,} held out; "
                     f"{event['device']}, {event['precision']}"
@@ -232,7 +234,7 @@ class Progress:
                 yield f"step {event['step']:,} of {self._steps:,}, loss {event['loss']:.4f}{left}"
             elif event["event"] == "eval":
                 figures = ", ".join(f"{name} {value:.4f}" for name, value in event["metrics"].items())
-                yield f"step {event['step']:,}, held out: {figures}"
+                yield f"step {event['step']:,}, {self._looked_at}: {figures}"
 
     def _read(self) -> Iterator[dict[str, Any]]:
         try:

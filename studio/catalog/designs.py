@@ -23,6 +23,8 @@ class Design:
     learning_rate: float
     epochs: float
     """Times as many as a base model that knows something is given."""
+    on_top: str = ""
+    """Module of sentence-transformers behind the word vectors: ``WordWeights``, ``CNN`` or ``LSTM``; empty: none."""
 
 
 DESIGNS = (
@@ -65,6 +67,46 @@ DESIGNS = (
         5,
     ),
     Design(
+        "new:weighted-words",
+        "New word vectors, rare words for more",
+        "words",
+        "Word vectors whose average counts rare words for more, by how few of your texts they stand in. The weights stay as "
+        "they are; the vectors learn.",
+        0,
+        256,
+        20_000,
+        None,
+        2e-2,
+        5,
+        "WordWeights",
+    ),
+    Design(
+        "new:cnn",
+        "New word vectors with a CNN",
+        "words",
+        "Word vectors seen through windows of one, three, five and seven words: phrases count, far word order does not.",
+        0,
+        128,
+        20_000,
+        None,
+        2e-3,
+        5,
+        "CNN",
+    ),
+    Design(
+        "new:lstm",
+        "New word vectors with an LSTM",
+        "words",
+        "Word vectors read from both ends by a recurrent network: word order counts. Slower than a transformer of its size.",
+        0,
+        128,
+        20_000,
+        None,
+        2e-3,
+        5,
+        "LSTM",
+    ),
+    Design(
         "new:bag-of-words",
         "New bag of words",
         "bag",
@@ -78,6 +120,11 @@ DESIGNS = (
         5,
     ),
 )
+
+WINDOWS = (1, 3, 5, 7)
+"""Words that a CNN sees at a time; each gives a fourth of the vector."""
+PADDING = "[PAD]"
+"""First word of a new model with a CNN: no text has it, and its vector stays zero, as what stands beyond a text's end."""
 
 DESIGN = {record.id: record for record in DESIGNS}
 

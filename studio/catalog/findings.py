@@ -144,7 +144,7 @@ FINDINGS = (
         "neutral_labels",
         "Labels that say neither",
         "Such a pair says neither that its texts belong together nor that they do not: no loss for labelled pairs learns from it, and it is left out.",
-        "",
+        "To train on such pairs too, use the labels as classes of pairs (on the command line: --anchor, --positive and --class).",
         "file",
     ),
     FindingKind(

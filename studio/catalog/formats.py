@@ -18,7 +18,10 @@ ROLES = (
     Role("label", "Label", "1 when the two texts belong together, 0 when they do not."),
     Role("text", "Text", "The text to learn from, one a row."),
     Role(
-        "class", "Class", "What kind of text it is: texts of one class belong together. Leave it out if there is none."
+        "class",
+        "Class",
+        "What kind of text it is: texts of one class belong together. Leave it out if there is none. Of two texts: how they "
+        "relate, such as entailment, neutral or contradiction.",
     ),
 )
 
@@ -53,6 +56,12 @@ FORMATS = (
         "triplet_accuracy",
     ),
     Format("classed_text", "Texts with classes", "One text a row and the class that it belongs to.", "ndcg@10"),
+    Format(
+        "classed_pair",
+        "Pairs with classes",
+        "Two texts a row and how they relate: entailment, neutral, contradiction.",
+        "average_precision",
+    ),
     Format("texts", "Plain texts", "One text a row and nothing that says what belongs together.", "ndcg@10"),
 )
 

@@ -365,9 +365,8 @@ LOSSES = (
     Loss(
         "SoftmaxLoss",
         "Softmax classifier",
-        ("labelled_pair",),
-        "Trains a classifier on top of both embeddings that tells the labels apart; the classifier is thrown away.",
-        fixed={"num_labels": 2},
+        ("labelled_pair", "classed_pair"),
+        "Trains a classifier on top of both embeddings that tells the labels or classes apart; the classifier is thrown away.",
         fixed_size="its classifier takes whole embeddings only",
         evaluator="LabelAccuracyEvaluator",
         expect="Cosines are not trained directly: for search and similarity the contrastive losses mostly do better.",

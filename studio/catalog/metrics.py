@@ -11,6 +11,7 @@ class Metric:
     formats: tuple[str, ...]
 
 
+PAIRS_TOLD_APART = ("labelled_pair", "classed_pair")
 SEARCHED = ("pair", "triplet", "classed_text", "texts")
 """Formats whose held-out rows are questions with right answers."""
 
@@ -57,10 +58,10 @@ METRICS = (
         "average_precision",
         "Average precision",
         "How well similarity separates pairs that belong together from those that do not.",
-        ("labelled_pair",),
+        PAIRS_TOLD_APART,
     ),
-    Metric("accuracy", "Accuracy", "Share of pairs told right at the best threshold.", ("labelled_pair",)),
-    Metric("f1", "F1", "Balance of precision and recall at the best threshold.", ("labelled_pair",)),
+    Metric("accuracy", "Accuracy", "Share of pairs told right at the best threshold.", PAIRS_TOLD_APART),
+    Metric("f1", "F1", "Balance of precision and recall at the best threshold.", PAIRS_TOLD_APART),
 )
 
 METRIC = {record.id: record for record in METRICS}

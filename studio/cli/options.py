@@ -89,7 +89,11 @@ ROLES = Bundle(
         _column("score", "Column of the similarity scores."),
         _column("label", "Column of labels: 1 belong together, 0 do not."),
         _column("text", "Column of the texts, where a row has one text only.", "--text"),
-        _column("class_", "Column of the classes that those texts belong to.", "--class"),
+        _column(
+            "class_",
+            "Column of the classes that those texts belong to; with --anchor and --positive, of how two texts relate.",
+            "--class",
+        ),
         _parameter(
             "as_",
             AsFormat,

@@ -68,7 +68,7 @@ def complete(table: "Table", given: "Roles") -> "Roles":
 
     if given.text is not None:
         return given
-    if given.class_ is not None:
+    if given.class_ is not None and given.anchor is None and given.positive is None:
         return replace(given, text=_text_beside(table, given.class_))
     if given.anchor is not None and given.positive is not None:
         return given

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from studio.catalog.findings import FIXES, KIND, FixKind
 from studio.catalog.models import DEFAULT_MODEL, MODEL
-from studio.data import classes, cut, findings, language, near, personal, shared, wording
+from studio.data import classes, cut, findings, language, near, personal, relations, shared, wording
 from studio.data.cut import TokenLengths
 from studio.data.prepare import Prepared, prepare
 from studio.data.read import read_tables
@@ -125,7 +125,8 @@ def check(
         wording.find_swapped(data) if prepared.format == "pair" else (),
         findings.scores(prepared) if "score" in data.column_names else (),
         findings.labels(prepared) if "label" in data.column_names else (),
-        classes.find(data) if "class" in data.column_names else (),
+        classes.find(data) if prepared.format == "classed_text" else (),
+        relations.find(data) if prepared.format == "classed_pair" else (),
     ]
     found = []
     for look in looks:

@@ -1,8 +1,8 @@
 """A dataset on disk: ``data.parquet`` and ``dataset.json`` in one folder, written once, never changed.
 
 Columns of data.parquet, always in this order, those of the format only: ``anchor``, ``positive``, ``negative`` (or
-``negative_1`` ... ``negative_n``), ``score`` (float64 in [0, 1]) or ``label`` (int64, 0 or 1); or ``text`` and, where
-there is one, ``class`` (string, as it is spelt in the file); where a retrieval set divides its rows, ``part`` (``train`` or
+``negative_1`` ... ``negative_n``), ``score`` (float64 in [0, 1]), ``label`` (int64, 0 or 1) or ``class`` (string, as it is spelt in the
+file); or ``text`` and, where there is one, ``class``; where a retrieval set divides its rows, ``part`` (``train`` or
 ``test``); last ``row`` (int64, the row's number in the file). A retrieval set also has ``corpus.parquet``: one column
 ``text``, the documents that held-out queries are searched in. Where the file had columns that are not trained on but sort
 its rows (a source, a year), ``extra.parquet`` keeps them: ``row`` and a string column each; see extra.py. Datasets of earlier
@@ -60,6 +60,8 @@ class DatasetInfo:
     def judged_as(self) -> str:
         """Format that held-out rows are judged as. Negatives that a model chose are all further away than the positive
         for that model, so it would get every triplet right; such rows are judged by searching, as pairs are."""
+        if self.format == "classed_pair":  # by the classes that say whether two texts belong together
+            return "labelled_pair"
         return "pair" if self.mined_with else self.format
 
 
@@ -156,11 +158,19 @@ def load_rows(folder: Path) -> pa.Table:
     with pq.ParquetFile(folder / "data.parquet") as file:
         groups = [file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)]
         if sum(groups) < IN_MEMORY_BYTES:
-            return file.read()
+            return _with_all_classes(file.read())
         spool = Spool()
         for batch in file.iter_batches(batch_size=BATCH):
             spool.add(dict(zip(batch.schema.names, batch.columns, strict=True)))
-        return spool.finish()
+        return _with_all_classes(spool.finish())
+
+
+def _with_all_classes(rows: pa.Table) -> pa.Table:
+    """Classes of pairs keep the list of all there are, so that any part of the rows numbers them alike."""
+    if not {"anchor", "class"} <= set(rows.column_names):
+        return rows
+    place = rows.column_names.index("class")
+    return rows.set_column(place, "class", rows["class"].combine_chunks().dictionary_encode())
 
 
 def load_numbered(folder: Path, numbers: Sequence[int]) -> pa.Table:

@@ -185,7 +185,8 @@ def fix_rows(data: pa.Table, format: str, id: str) -> tuple[pa.Table, str]:
     fix = FIX_KIND.get(id)
     if fix is None:
         raise DataError(f"There is no fix '{id}'.", hint=f"Fixes are: {', '.join(FIX_KIND)}.")
-    if NEEDS.get(id, "row") not in data.column_names or (id in PAIRS_ONLY and format != "pair"):
+    needed = {NEEDS.get(id, "row"), *(("text",) if NEEDS.get(id) == "class" else ())}
+    if not needed <= set(data.column_names) or (id in PAIRS_ONLY and format != "pair"):
         raise DataError(f"'{fix.label}' does not fit this dataset.", hint="Choose a fix that its findings offer.")
     fixed = APPLY[id](data)
     changed = _changed(data, fixed)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from studio.data.cells import spelt_lists
 from studio.data.codes import numbers, row_numbers
 from studio.data.labels import NUMBER, Labels, read_labels, refuse
+from studio.data.relations import check_classes
 from studio.data.spool import kept, spooled
 from studio.data.table import Notes, Roles, RowNote, Table
 from studio.data.triplets import make_triplets
@@ -86,7 +87,8 @@ def prepare(table: Table, roles: Roles) -> Prepared:
         labels = read_labels(_present(source[roles.label], "label", roles.label), roles.label, rows)
         columns["label"] = labels.values
     if roles.class_:
-        columns["class"] = _present(source[roles.class_], "class", roles.class_, NO_CLASS)
+        nothing = NO_CLASS if roles.text else MISSING
+        columns["class"] = _present(source[roles.class_], "class", roles.class_, nothing)
 
     reason = np.full(len(rows), "", dtype=object)
     for role, values in columns.items():
@@ -121,6 +123,8 @@ def prepare(table: Table, roles: Roles) -> Prepared:
     if not len(data):
         told = "; ".join(f"{len(found):,} rows: {why}" for why, found in dropped.items())
         raise DataError(f"No row is left to train on ({told}).", hint="Choose other columns, or complete the table.")
+    if roles.format == "classed_pair":
+        check_classes(data, roles.class_)
     return Prepared(data, roles.format or "", dropped, scale, tuple(notes), labels.mapping if labels else {})
 
 
@@ -174,7 +178,7 @@ def no_format(table: Table, roles: Roles) -> DataError:
             f"Two texts a row are needed: '{roles.columns[have]}' is the {have}, no column is the {lack}.",
             hint=f"Choose a column for {lack}.",
         )
-    extra = [name for name in ("negative", "negative_1", "score", "label") if name in roles.columns]
+    extra = [name for name in ("negative", "negative_1", "score", "label", "class") if name in roles.columns]
     named = " and ".join(name.removesuffix("_1") for name in extra)
     return DataError(
         f"Rows cannot have {named} at once: no loss learns from both.",

@@ -34,6 +34,11 @@ def class_numbers(data: pa.Table) -> np.ndarray:
     return np.argsort(np.argsort(spelt)).astype(np.int64)[coded.indices.to_numpy()]
 
 
+def label_count(data: pa.Table) -> int:
+    """How many labels the pairs of ``data`` (all rows of a dataset) are told apart by."""
+    return int(class_numbers(data).max()) + 1 if {"anchor", "class"} <= set(data.column_names) else 2
+
+
 def where(data: pa.Table, mask: pa.Array | pa.ChunkedArray | np.ndarray) -> np.ndarray:
     """Numbers of the rows under a mask."""
     return data["row"].filter(pa.array(mask) if isinstance(mask, np.ndarray) else mask).to_numpy()

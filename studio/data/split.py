@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from studio.data import near
 from studio.data.classes import choose_by_class
+from studio.data.relations import says
 from studio.data.rows import class_numbers
 from studio.errors import DataError
 
@@ -83,7 +84,9 @@ def split(data: pa.Table, share: float, seed: int) -> Split:
         if given is not None:
             return given
     labels = data["label"].to_numpy() if "label" in data.column_names else None
-    if "class" in data.column_names:
+    if "class" in data.column_names and "anchor" in data.column_names:
+        labels = says(data)
+    elif "class" in data.column_names:
         return _split_classes(groups, class_numbers(data), target, seed)
     for level in LEVELS if "anchor" in groups.same else ONE_TEXT:
         if level.shared == "negatives" and len(groups.same) == 2:
@@ -185,7 +188,7 @@ def _choose(group: np.ndarray, target: int, seed: int, labels: np.ndarray | None
             return None
         best = chosen if best is None else best
         # Both labels are needed on both sides; small tables may need another draw.
-        if labels is None or (np.ptp(labels[chosen]) and np.ptp(labels[~chosen])):
+        if labels is None or all({0, 1} <= set(np.unique(labels[side])) for side in (chosen, ~chosen)):
             return chosen
     return best
 

@@ -139,8 +139,10 @@ class Roles:
         if self.text is not None:
             alone = self.anchor is None and self.positive is None and not extras
             return None if not alone else "texts" if self.class_ is None else "classed_text"
-        if self.anchor is None or self.positive is None or self.class_ is not None:
+        if self.anchor is None or self.positive is None:
             return None
+        if self.class_ is not None:
+            return None if extras else "classed_pair"
         return extras[0] if len(extras) == 1 else "pair" if not extras else None
 
 

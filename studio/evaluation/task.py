@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from studio.catalog.formats import FORMAT
 from studio.catalog.metrics import METRICS
+from studio.data.relations import NEITHER, says
 from studio.data.rows import class_numbers
 
 
@@ -97,12 +98,19 @@ def make_task(
         return by_class(data, heldout, most_others)
     if format == "texts":
         return by_halves(data, heldout, most_others)
+    note, classes = "", None
+    if "class" in data.column_names:
+        classes = says(data)
+        told = heldout[classes[heldout] != NEITHER]
+        note, heldout = _by_relation(len(told), len(heldout) - len(told)), told
     rows = data.take(heldout)
     anchors, positives = (tuple(rows[name].to_pylist()) for name in ("anchor", "positive"))
     names = [name for name in data.column_names if name.startswith("negative")] if format == "triplet" else []
     columns = [rows[name].to_pylist() for name in names]
     negatives = tuple(zip(*columns, strict=True)) if columns else ()
     targets = next((rows[name].to_numpy() for name in ("score", "label") if name in data.column_names), None)
+    if classes is not None:
+        targets = classes[heldout]
     retrieval = None
     if "ndcg@10" in {metric.id for metric in METRICS if format in metric.formats}:
         others = [] if corpus is None else corpus.to_pylist()
@@ -111,7 +119,12 @@ def make_task(
         others = [others[i] for i in _some(len(others), most_others)]
         others = [*others, *(text for row in negatives for text in row)]
         retrieval = _retrieval(data, anchors, positives, others)
-    return Task(format, anchors, positives, negatives, targets, retrieval, numbers=_numbers(data, heldout))
+    return Task(format, anchors, positives, negatives, targets, retrieval, note, numbers=_numbers(data, heldout))
+
+
+def _by_relation(told: int, others: int) -> str:
+    left = f" {others:,} held-out pairs of other classes do not judge." if others else ""
+    return f"Judged by {told:,} pairs whose class says that the texts belong together, or that they do not.{left}"
 
 
 def by_class(data: pa.Table, heldout: np.ndarray, most_others: int | None = None) -> Task:

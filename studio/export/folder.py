@@ -26,6 +26,12 @@ POOLING_KEYS = {
     "weightedmean": "pooling_mode_weightedmean_tokens",
     "lasttoken": "pooling_mode_lasttoken",
 }
+OLD_KEYS = {
+    "CNN": ("cnn_config.json", "in_embedding_dimension", "in_word_embedding_dimension"),
+    "WeightedLayerPooling": ("config.json", "embedding_dimension", "word_embedding_dimension"),
+    "LSTM": ("lstm_config.json", "embedding_dimension", "word_embedding_dimension"),
+}
+"""Module -> its file of settings, and what a setting is called in it now and before."""
 DENSE_KEYS = ("in_features", "out_features", "bias", "activation_function")
 
 
@@ -81,6 +87,10 @@ def for_older_versions(folder: Path, model: SentenceTransformer) -> None:
             write_json(
                 path / "sentence_bert_config.json", {"max_seq_length": model.max_seq_length, "do_lower_case": False}
             )
+        elif name in OLD_KEYS:
+            file, new, old = OLD_KEYS[name]
+            known = read_json(path / file)
+            write_json(path / file, {old if key == new else key: value for key, value in known.items()})
         elif name == "Dense":
             known = read_json(path / "config.json")
             write_json(path / "config.json", {key: known[key] for key in DENSE_KEYS if key in known})

@@ -222,7 +222,7 @@ class Corpora:
 
 
 def _searchable(texts: Sequence[str], format: str) -> list[str]:
-    if format in ("scored_pair", "labelled_pair"):
+    if format in ("scored_pair", "labelled_pair", "classed_pair"):
         return ["anchor", "positive"]
     return [name for name in texts if name != "anchor"]
 

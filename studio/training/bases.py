@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.catalog.designs import DESIGN, DISTIL, DISTILLED_LEARNING_RATE, DISTILLED_WIDTH, NEW, Design
+from studio.catalog.designs import DESIGN, DISTIL, DISTILLED_LEARNING_RATE, DISTILLED_WIDTH, NEW, WINDOWS, Design
 from studio.catalog.models import DEFAULT_MODEL, MODEL, MODELS, BaseModel
 from studio.errors import ModelError
 
@@ -28,7 +28,7 @@ NEW_DROPOUT = 0.1
 KNOWN_MODULES = frozenset(
     (
         *("Transformer", "Pooling", "Normalize", "Dense", "Dropout", "LayerNorm", "StaticEmbedding"),
-        *("WeightedLayerPooling", "BoW", "WordEmbeddings"),
+        *("WeightedLayerPooling", "BoW", "WordEmbeddings", "WordWeights", "CNN", "LSTM"),
     )
 )
 """Module classes of sentence-transformers that turn one text into one vector."""
@@ -287,7 +287,8 @@ def module_files(base: Base) -> list[tuple[str, dict[str, Any], list[list[int]]]
         folder = base.path / module.get("path", "")
         weights = [] if not module.get("path") and found else sorted(folder.glob("*.safetensors"))
         shapes = [shape for path in weights for shape in _shapes(path)]
-        settings = {**(_read(folder / "config.json") or {}), **(_read(folder / "sentence_bert_config.json") or {})}
+        names = ("config.json", "sentence_bert_config.json", "cnn_config.json", "lstm_config.json")
+        settings = {key: value for name in names for key, value in (_read(folder / name) or {}).items()}
         found.append((str(module["type"]).rpartition(".")[2], settings, shapes))
     return found if pooling is None else [*found, pooling]
 
@@ -325,7 +326,8 @@ def limits(base: Base) -> Limits:
         dimension = shapes[0][-1] if shapes else None
         return Limits(dimension, None, None, parameters_m, 0, dimension or 0, tokenizer_file(base), 0.0)
     if base.kind in ("words", "bag"):
-        dimension = _dimension(base.path, shapes[0][-1] if shapes else 0)
+        vectors = [s for path in sorted(_inner_folder(base.path).glob("*.safetensors")) for s in _shapes(path)]
+        dimension = _dimension(base.path, vectors[0][-1] if vectors else 0)
         return Limits(dimension, None, None, parameters_m, 0, dimension or 0, tokenizer_file(base), 0.0)
     inner = _inner_folder(base.path)
     config = _read(inner / "config.json") or {}
@@ -364,7 +366,13 @@ def built_parameters(design: Design) -> int:
     if design.kind == "transformer":
         h, positions = design.width, design.max_tokens or 0
         return words + (positions + 2 + 2) * h + design.layers * (12 * h * h + 13 * h) + h * h + h
-    return words + (design.width if design.kind == "bag" else 0)
+    w = design.width
+    on_top = {
+        "WordWeights": design.vocabulary,
+        "CNN": w * (w // len(WINDOWS)) * sum(WINDOWS) + w,
+        "LSTM": 2 * 4 * (w // 2) * (w + w // 2 + 2),
+    }.get(design.on_top, 0)
+    return words + on_top + (w if design.kind == "bag" else 0)
 
 
 def _planned(base: Base) -> Limits:
@@ -471,13 +479,25 @@ def _position_limit(config: dict[str, Any]) -> int | None:
 _COUNTS_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "data2vec-text")
 
 
+def width_behind(kind: str, settings: dict[str, Any], before: int | None) -> int | None:
+    """Numbers that leave a module for each word; as many as come in where it does not change them."""
+    if kind == "CNN" and "out_channels" in settings:
+        return settings["out_channels"] * len(settings["kernel_sizes"])
+    if kind == "LSTM" and "hidden_dim" in settings:
+        return settings["hidden_dim"] * (2 if settings.get("bidirectional", True) else 1)
+    return before
+
+
 def _dimension(folder: Path, hidden: int) -> int | None:
     dimension = hidden
     for module in _read(folder / "modules.json") or []:
-        config = _read(folder / module.get("path", "") / "config.json") or {}
-        if str(module["type"]).endswith("Dense"):
+        place, kind = folder / module.get("path", ""), str(module["type"]).rpartition(".")[2]
+        config = _read(place / "config.json") or {}
+        if kind in ("CNN", "LSTM"):
+            dimension = width_behind(kind, _read(place / f"{kind.lower()}_config.json") or {}, dimension)
+        elif kind == "Dense":
             dimension = config.get("out_features", dimension)
-        elif str(module["type"]).endswith("Pooling"):
+        elif kind == "Pooling":
             modes = config.get("pooling_mode", "mean")
             legacy = sum(bool(value) for key, value in config.items() if key.startswith("pooling_mode_"))
             dimension *= max(1, legacy if "pooling_mode" not in config else 1 if isinstance(modes, str) else len(modes))

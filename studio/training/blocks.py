@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from studio.catalog.designs import WINDOWS
 from studio.catalog.poolings import JOIN, POOLING
-from studio.training.bases import Base, base_of, built_parameters, limits, module_files
+from studio.training.bases import Base, base_of, built_parameters, limits, module_files, width_behind
 from studio.training.config import TrainConfig
 
-NO_WEIGHTS = ("Pooling", "Normalize", "Dropout", "BoW")
+NO_WEIGHTS = ("Pooling", "Normalize", "Dropout", "BoW", "WordWeights")
+"""Modules without weights that are trained."""
 LABELS = {
     "Transformer": "Transformer",
     "Pooling": "Pooling",
@@ -20,7 +22,16 @@ LABELS = {
     "LayerNorm": "Layer norm",
     "Dropout": "Dropout",
     "WeightedLayerPooling": "Weighted layers",
+    "WordWeights": "Weights of words",
+    "CNN": "Windows (CNN)",
+    "LSTM": "Recurrent (LSTM)",
 }
+DETAIL = {
+    "WordWeights": "by rarity, fixed",
+    "CNN": f"of {', '.join(map(str, WINDOWS[:-1]))} and {WINDOWS[-1]} words",
+    "LSTM": "both directions",
+}
+"""What is said of a module in a design."""
 HELP = {
     "Transformer": "Reads the tokens of a text, each in the light of all others, and gives a vector for each.",
     "Pooling": "Makes one vector of the vectors of all tokens.",
@@ -28,6 +39,10 @@ HELP = {
     "Dense": "A matrix that turns the vector into one of another length, and is learnt.",
     "StaticEmbedding": "One vector for each token, the same wherever it stands; a text is their average.",
     "WordEmbeddings": "One vector for each word, the same wherever it stands.",
+    "WeightedLayerPooling": "A mean of the vectors of all layers; how much each layer counts is learnt.",
+    "WordWeights": "Rare words count for more than frequent ones.",
+    "CNN": "Looks at a few words at a time, so that phrases count.",
+    "LSTM": "Reads the words one after the other from both ends, so that their order counts.",
     "BoW": "How often each word stands in a text, rare words counted for more.",
 }
 
@@ -68,6 +83,12 @@ def blocks_of(config: TrainConfig) -> tuple[Block, ...]:
         blocks[0] = replace(
             blocks[0], detail=f"{_without_limit(blocks[0].detail)}, up to {config.max_seq_length:,} tokens"
         )
+    if config.token_layers == "weighted":
+        place = next((at for at, block in enumerate(blocks) if block.kind == "Pooling"), len(blocks))
+        before = blocks[place - 1].dimension
+        known = limits(base).layers or None  # a weight for each layer
+        label = LABELS["WeightedLayerPooling"]
+        blocks.insert(place, Block("WeightedLayerPooling", label, "of all layers", before, known, is_new=True))
     was_unit = any(block.kind == "Normalize" for block in blocks)
     blocks = [block for block in blocks if block.kind != "Normalize"]
     if config.projection is not None:
@@ -114,10 +135,15 @@ def _design(base: Base) -> tuple[Block, ...]:
             Block("Dense", LABELS["Dense"], "straight", design.width, weights, is_new=True),
         )
     if design.kind == "words":
-        return (
-            Block("WordEmbeddings", LABELS["WordEmbeddings"], f"{most} words", design.width, weights, is_new=True),
-            _pooling(["mean"], design.width),
-        )
+        own = design.vocabulary * design.width
+        blocks = [Block("WordEmbeddings", LABELS["WordEmbeddings"], f"{most} words", design.width, own, is_new=True)]
+        if design.on_top:
+            trained = 0 if design.on_top == "WordWeights" else weights - own
+            detail = DETAIL[design.on_top]
+            blocks.append(
+                Block(design.on_top, LABELS[design.on_top], detail, design.width, trained, is_new=trained > 0)
+            )
+        return (*blocks, _pooling(["mean"], design.width))
     return (Block("StaticEmbedding", LABELS["StaticEmbedding"], f"{most} tokens", design.width, weights, is_new=True),)
 
 
@@ -158,7 +184,7 @@ def _module(base: Base, kind: str, settings: dict[str, Any], shapes: list[list[i
     if kind == "BoW":
         words = len(settings.get("vocab", ()))
         return Block(kind, label, f"{words:,} words", words, 0)
-    return Block(kind, label, "", before, weights)
+    return Block(kind, label, DETAIL.get(kind, ""), width_behind(kind, settings, before), weights)
 
 
 def pooling_modes(settings: dict[str, Any]) -> list[str]:

@@ -151,7 +151,9 @@ class Events(TrainerCallback):
             self.losses.append(loss)
         self._writer.write("eval", step=state.global_step, loss=loss, metrics=found)
         figures = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
-        logger.info("step %d: held-out loss %s, %s", state.global_step, "-" if loss is None else f"{loss:.4f}", figures)
+        logger.info(
+            "step %d looked at: loss %s, %s", state.global_step, "-" if loss is None else f"{loss:.4f}", figures
+        )
 
 
 class Stopping(TrainerCallback):

@@ -29,7 +29,6 @@ GROUPS = {
     "memory": "Memory and speed",
     "trained": "What is trained",
     "checks": "Checks and judging",
-    "more": "Other",
 }
 """Group of settings -> its heading on the page; the main ones stand above without one."""
 
@@ -52,7 +51,7 @@ def _setting(
     label: str,
     help: str,
     *,
-    group: str = "more",
+    group: str,
     unit: str = "",
     common: tuple[str, ...] = (),
     **bounds: Any,
@@ -127,6 +126,12 @@ class TrainConfig(BaseModel):
         "wordpiece",
         "Tokenizer",
         "How a new model cuts words into pieces. Byte pairs (BPE) know every character of every script.",
+        group="architecture",
+    )
+    token_layers: Literal["last", "weighted"] = _setting(
+        "last",
+        "Token vectors",
+        "Whether the pooling reads the last layer's vectors, or a mean of all layers' whose weights are learnt.",
         group="architecture",
     )
     projection: int | None = _setting(
@@ -269,6 +274,7 @@ class TrainConfig(BaseModel):
         "proportional",
         "Several datasets",
         "Where others train along: batches of each in proportion to its rows, or in turns until the smallest is through.",
+        group="rows",
     )
     heldout_share: float = _setting(
         0.1,
@@ -423,6 +429,11 @@ class TrainConfig(BaseModel):
             loss, self.lora_rank, self.freeze_layers
         ):
             raise ValueError(reason)
+        if self.token_layers == "weighted" and MODIFIER[self.modifier].cuts_layers:
+            raise ValueError(
+                f"{MODIFIER[self.modifier].label.partition(':')[0]} does not go with a mean of all layers: it would be the "
+                "same for each of them."
+            )
         parameters = self.loss_parameters
         for name in LOSS_FIELDS:
             value = getattr(self, name)

@@ -12,11 +12,20 @@ from pathlib import Path
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Transformer
-from sentence_transformers.sentence_transformer.modules import BoW, Pooling, StaticEmbedding, WordEmbeddings
+from sentence_transformers.sentence_transformer.modules import (
+    CNN,
+    LSTM,
+    BoW,
+    Pooling,
+    StaticEmbedding,
+    WordEmbeddings,
+    WordWeights,
+)
 from sentence_transformers.sentence_transformer.modules.tokenizer import WhitespaceTokenizer
 from torch import nn
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
 
+from studio.catalog.designs import PADDING, WINDOWS
 from studio.errors import ConfigError
 from studio.training.bases import Base
 from studio.training.config import TrainConfig
@@ -85,10 +94,21 @@ def _static(base: Base, config: TrainConfig, texts: Sequence[str], _: Path) -> l
 
 
 def _words(base: Base, _: TrainConfig, texts: Sequence[str], __: Path) -> list[nn.Module]:
-    words = _words_of(texts, base.design.vocabulary)[0]
-    vectors = torch.randn(len(words), base.design.width) * WORD_SPREAD
+    design, width = base.design, base.design.width
+    words, rarity = _words_of(texts, design.vocabulary)
+    if design.on_top == "CNN":
+        words = [PADDING, *words[: design.vocabulary - 1]]
+    vectors = torch.randn(len(words), width) * WORD_SPREAD
+    if design.on_top == "CNN":
+        vectors[0] = 0.0
     tokenizer = WhitespaceTokenizer(words, stop_words=(), do_lower_case=True)
-    return [WordEmbeddings(tokenizer, vectors, update_embeddings=True), Pooling(base.design.width, "mean")]
+    between = {
+        "": lambda: [],
+        "WordWeights": lambda: [WordWeights(words, rarity)],
+        "CNN": lambda: [CNN(width, width // len(WINDOWS), list(WINDOWS))],
+        "LSTM": lambda: [LSTM(width, width // 2)],
+    }[design.on_top]()
+    return [WordEmbeddings(tokenizer, vectors, update_embeddings=True), *between, Pooling(width, "mean")]
 
 
 def _bag(base: Base, _: TrainConfig, texts: Sequence[str], __: Path) -> list[nn.Module]:

@@ -31,6 +31,8 @@ def input_names(columns: Sequence[str], feeding: str) -> tuple[str, ...]:
 
 
 def _columns(rows: pa.Table, _: np.ndarray | None) -> pa.Table:
+    if "class" in rows.column_names:
+        return rows.drop_columns("class").append_column("label", pa.array(class_numbers(rows)))
     return rows
 
 

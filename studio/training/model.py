@@ -1,5 +1,6 @@
 """Build the model that a config asks for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -7,17 +8,27 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
-from sentence_transformers.sentence_transformer.modules import BoW, LayerNorm, Pooling, StaticEmbedding
+from sentence_transformers.sentence_transformer.modules import (
+    CNN,
+    BoW,
+    LayerNorm,
+    Pooling,
+    StaticEmbedding,
+    WeightedLayerPooling,
+    WordWeights,
+)
 from tokenizers import Tokenizer
 from torch import nn
 
 from studio.catalog.poolings import JOIN
 from studio.errors import ConfigError, ModelError
 from studio.training.bases import Base, base_of, limits, tokenizer_file
-from studio.training.config import TrainConfig
+from studio.training.config import FIELD, TrainConfig
 from studio.training.fetch import download
 from studio.training.prompts import set_prompts
 
+FIRST_MIXED = 1
+"""First layer that counts in a mean of layers: 0 would be the embeddings below them."""
 ACTIVATIONS = {"none": nn.Identity, "tanh": nn.Tanh}
 
 
@@ -34,6 +45,8 @@ def build_model(config: TrainConfig, device: str | None = None, base: Base | Non
     model = load_base(base, device)
     if config.pooling != "default":
         _replace_pooling(model, config.pooling, base)
+    if config.token_layers == "weighted":
+        _mix_layers(model, base)
     if config.projection is not None or config.normalize != "keep":
         _replace_ending(model, config)
     if config.max_seq_length is not None:
@@ -48,6 +61,7 @@ def changes_base(config: TrainConfig) -> bool:
     """Whether the model that :func:`build_model` makes embeds texts otherwise than the base model does."""
     return (
         config.pooling != "default"
+        or config.token_layers != "last"
         or config.projection is not None
         or config.normalize != "keep"
         or config.similarity != "default"
@@ -79,7 +93,17 @@ def load_base(base: Base, device: str | None = None) -> SentenceTransformer:
     model.model_card_data.local_files_only = True
     if base.record is not None:
         set_prompts(model, base.record.query_prompt or None, base.record.document_prompt or None)
+    hold_fixed(model)
     return model.float()
+
+
+def hold_fixed(model: SentenceTransformer) -> None:
+    """Keep from training what would not be what it was once the model is loaded again, or encoded in another batch."""
+    for module in model:
+        if isinstance(module, WordWeights):  # made anew from its settings when it is loaded
+            module.requires_grad_(False)
+        if isinstance(module, CNN):  # it sees the padding behind a text: that has to stay zero
+            model[0].emb_layer.padding_idx = 0
 
 
 def _static_module(base: Base) -> StaticEmbedding:
@@ -118,6 +142,23 @@ def _replace_ending(model: SentenceTransformer, config: TrainConfig) -> None:
         modules.append(Dense(model.get_embedding_dimension(), config.projection, activation_function=activation))
     if config.normalize == "on" or (normalized and config.normalize == "keep"):
         modules.append(Normalize())
+    _put_in(model, modules)
+
+
+def _mix_layers(model: SentenceTransformer, base: Base) -> None:
+    """Put a learnt mean of all layers' vectors before the pooling."""
+    first, *rest = model
+    if not isinstance(first, Transformer) or any(isinstance(module, WeightedLayerPooling) for module in rest):
+        what = "already has a mean of its layers" if isinstance(first, Transformer) else "has no layers to mix"
+        raise ConfigError(f"{base.label} {what}.", hint=f"Leave '{FIELD['token_layers'].label}' at the last layer.")
+    settings = model.transformers_model.config
+    settings.output_hidden_states = True
+    mixed = WeightedLayerPooling(first.get_embedding_dimension(), settings.num_hidden_layers, FIRST_MIXED)
+    _put_in(model, [first, mixed, *rest])
+
+
+def _put_in(model: SentenceTransformer, modules: Sequence[nn.Module]) -> None:
+    """Make ``model`` consist of ``modules``."""
     device = model.device
     model._modules.clear()
     for place, module in enumerate(modules):

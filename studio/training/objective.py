@@ -1,5 +1,6 @@
 """The loss of a training and the sampler that feeds it. All of them are sentence-transformers' own."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +49,20 @@ HEAD = "loss.safetensors"
 """In a checkpoint: weights of the loss that are no part of the model."""
 
 
-def build_loss(model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None = None) -> nn.Module:
+def build_loss(
+    model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None = None, labels: int = 2
+) -> nn.Module:
     """The loss that the config names, on ``model``, with its arguments and what is put on top of it.
 
-    ``teacher_dimension``: length of the teacher's embeddings, for losses that compare with them.
+    ``teacher_dimension``: length of the teacher's embeddings, for losses that compare with them; ``labels``: how many a
+    classifier has to tell apart.
 
     Raises:
         ConfigError: the lengths of embeddings do not fit the model, or no decoder can be made of it.
         ModelError: the guide cannot be had.
     """
     record = LOSS[config.loss]
-    kind, arguments = loss_call(model, config, teacher_dimension)
+    kind, arguments = loss_call(model, config, teacher_dimension, labels)
     if "guide" in arguments:
         arguments["guide"] = _guide(arguments["guide"], model)
     try:
@@ -138,12 +142,14 @@ def restore_head(loss: nn.Module, model: SentenceTransformer, checkpoint: Path) 
 
 
 def loss_call(
-    model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None
+    model: SentenceTransformer, config: TrainConfig, teacher_dimension: int | None, labels: int
 ) -> tuple[type[nn.Module], dict[str, Any]]:
     """The class of the loss and the config's settings in its words; a guide is named and not loaded."""
     record = LOSS[config.loss]
     kind = getattr(losses, record.cls or record.id)
     arguments = _arguments(model, config, teacher_dimension)
+    if "num_labels" in inspect.signature(kind.__init__).parameters:
+        arguments["num_labels"] = labels
     return kind, arguments | follow(kind, arguments, model.similarity_fn_name, config)
 
 

@@ -26,6 +26,7 @@ SUGGESTED_LOSS = {
     "scored_pair": "CoSENTLoss",
     "labelled_pair": "ContrastiveLoss",
     "classed_text": "BatchAllTripletLoss",
+    "classed_pair": "SoftmaxLoss",
     "texts": "SimCSE",
 }
 EPOCHS = ((2000, 1.0), (500, 2.0), (0, 3.0))
@@ -311,12 +312,13 @@ def _check_static(base: Base, config: TrainConfig) -> None:
     for name, why in (
         ("lora_rank", "LoRA adds matrices to a transformer's layers"),
         ("freeze_layers", "freezing leaves a transformer's lowest layers as they are"),
+        ("token_layers", "there are no layers to take a mean of"),
         ("gradient_checkpointing", "gradient checkpointing computes a transformer's layers twice"),
     ):
-        if getattr(config, name):
-            off = "off" if FIELD[name].kind is bool else "at 0"
+        if getattr(config, name) != FIELD[name].default:
+            off = {bool: "off", int: "at 0", str: "at the last layer's"}[FIELD[name].kind]
             raise ConfigError(
-                f"{base.label} is one table of vectors, and {why}.", hint=f"Leave '{FIELD[name].label}' {off}."
+                f"{base.label} has no layers of a transformer, and {why}.", hint=f"Leave '{FIELD[name].label}' {off}."
             )
 
 

@@ -14,6 +14,7 @@ from sentence_transformers.sentence_transformer.training_args import BatchSample
 from torch import nn
 from torch.utils.data import BatchSampler, RandomSampler
 
+from studio.data.rows import label_count
 from studio.training.config import TrainConfig
 from studio.training.feeding import Epoch, feed
 from studio.training.objective import batch_sampler, build_loss
@@ -30,7 +31,11 @@ def datasets_of(first: Dataset, parts: Sequence[Part], epoch: Epoch) -> Dataset 
 
 def losses_of(first: nn.Module, model: SentenceTransformer, parts: Sequence[Part]) -> nn.Module | dict[str, nn.Module]:
     """A loss for each dataset; the one alone where there are no others."""
-    return {FIRST: first, **{part.key: build_loss(model, part.config) for part in parts}} if parts else first
+    return (
+        {FIRST: first, **{part.key: build_loss(model, part.config, labels=label_count(part.data)) for part in parts}}
+        if parts
+        else first
+    )
 
 
 def trained_by(losses: nn.Module | dict[str, nn.Module]) -> nn.Module:

@@ -23,7 +23,7 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 from studio.catalog.losses import LOSS, MODIFIER
 from studio.data.codes import picked
 from studio.data.dataset import DatasetInfo, load_corpus, load_info, load_rows
-from studio.data.rows import class_numbers, text_columns
+from studio.data.rows import class_numbers, label_count, text_columns
 from studio.errors import ConfigError, HostError, RunError
 from studio.evaluation.evidence import texts_to_keep
 from studio.evaluation.known import know_again
@@ -123,6 +123,8 @@ class Trained:
     """Nothing happened that tells nothing of other trainings: a download, a search for the batch, memory that ran out."""
     portion: int | None = None
     """Rows that were embedded at a time after memory ran out; None: whole batches, or as the loss says."""
+    labels: int = 2
+    """How many labels or classes pairs were told apart by."""
     computed_twice: bool = False
     """Layers were computed twice instead of being remembered."""
 
@@ -314,7 +316,7 @@ def train(
         config, info, model.eval(), task, base, shown, rows, tuple(others), facts, step, rows.steps, kept, chosen, engine, precision,
         None if taught is None else taught.shape[-1], general, reporter.steps_made, reporter.steps_s, ready_at, taught_s,
         usual=not (automatic or parts or downloads or memory != Memory()) and reporter.steps_made == step,
-        portion=portion, computed_twice=twice,
+        portion=portion, labels=label_count(data), computed_twice=twice,
     )  # fmt: skip
 
 
@@ -341,7 +343,7 @@ def general_of_base(
 
 def judged_part(part: Part, model: SentenceTransformer, watch: StopWatch) -> JudgedPart:
     """The base model on a further dataset."""
-    task = make_task(part.data, part.info.format, part.rows.heldout, part.rows.split.shared, corpus=part.corpus)
+    task = make_task(part.data, part.info.judged_as, part.rows.heldout, part.rows.split.shared, corpus=part.corpus)
     return JudgedPart(part, task, measure(model, task, tick=watch.look))
 
 
@@ -417,7 +419,8 @@ class Work:
 def new_losses(work: Work, model: SentenceTransformer, memory: Memory) -> nn.Module | dict[str, nn.Module]:
     """The losses as training starts from them, in portions where memory has run out before."""
     set_seed(work.config.seed)  # a loss may have weights of its own to start with
-    first = build_loss(model, work.config, None if work.taught is None else work.taught.shape[-1])
+    dimension = None if work.taught is None else work.taught.shape[-1]
+    first = build_loss(model, work.config, dimension, label_count(work.data))
     losses = losses_of(first, model, work.parts)
     divided = all(map(can_divide, each(losses)))
     if memory.halvings and divided:

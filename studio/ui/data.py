@@ -343,7 +343,7 @@ class DataTab:
         )  # fmt: skip
         chosen_roles = [self.upload_id, *form]
         for event, handler in (
-            (any_of(*(widget.input for widget in (*self.roles.columns, self.roles.triplets))), self.recheck),
+            (any_of(*(widget.input for widget in (*self.roles.columns, self.roles.use))), self.recheck),
             (self.roles.texts.input, self.recount),
         ):
             on(

@@ -56,6 +56,7 @@ CHOICE_LABELS = {
     "dataset_turns": {"proportional": "In proportion to their rows", "round_robin": "In turns"},
     "engine": {"fast": "Fast", "stock": "Stock"},
     "tokenizer": {"wordpiece": "Word pieces", "bpe": "Byte pairs (BPE)"},
+    "token_layers": {"last": "The last layer's", "weighted": "A learnt mean of all layers'"},
     "projection_activation": {"none": "None", "tanh": "Tanh"},
     "normalize": {"keep": "As the model has it", "on": "On", "off": "Off"},
     "similarity": {similarity.id: similarity.label for similarity in SIMILARITIES},

@@ -49,6 +49,20 @@ def run_row(record: Any, viewer: str) -> dict[str, Any]:
     }
 
 
+HELD_OUT = {
+    "title": "Held-out rows",
+    "name": "held-out",
+    "help": "How the model does, while it trains, on rows that it never trains on; the same rows judge it in the end.",
+}
+VALIDATION = {
+    "title": "Validation rows",
+    "name": "validation",
+    "help": "How the model does, while it trains, on rows of their own: they choose when to stop and what to keep, and neither "
+    "train nor judge. The verdict comes from the held-out rows.",
+}
+"""What the checks during training look at."""
+
+
 def run_detail(record: Any, verdict: Verdict | None, viewer: str) -> dict[str, Any]:
     """Everything about one run that does not change every second."""
     config = record.config
@@ -67,6 +81,7 @@ def run_detail(record: Any, verdict: Verdict | None, viewer: str) -> dict[str, A
         "has_script": record.owner == viewer
         and record.state == "succeeded"
         and (RunFolder(record.folder).script / "script.py").is_file(),
+        "looks": VALIDATION if config.chooses else HELD_OUT,
         "metrics": {m.id: {"label": m.label, "help": m.help} for m in METRIC.values()},
     }
 

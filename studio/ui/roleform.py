@@ -11,6 +11,11 @@ from studio.data.table import Roles
 from studio.ui.datainputs import AUTO
 
 ROLE = {role.id: role for role in ROLES}
+USES = (
+    ("as 1 and 0", "labels"),
+    ("to make triplets of an anchor, a text labelled 1 and one labelled 0", "triplets"),
+    ("as classes of pairs", "classes"),
+)
 TEXTS = (("two, such as a question and its answer", "2"), ("one, with or without a class", "1"))
 
 
@@ -23,7 +28,8 @@ class RoleForm:
     negatives: gr.Dropdown
     score: gr.Dropdown
     label: gr.Dropdown
-    triplets: gr.Checkbox
+    use: gr.Radio
+    """What labels are used as."""
     one: gr.Row
     text: gr.Dropdown
     class_: gr.Dropdown
@@ -31,7 +37,7 @@ class RoleForm:
     @property
     def inputs(self) -> list[Any]:
         """Inputs of :meth:`read`."""
-        return [self.texts, *self.columns, self.triplets]
+        return [self.texts, *self.columns, self.use]
 
     @property
     def columns(self) -> list[Any]:
@@ -45,20 +51,24 @@ class RoleForm:
     @staticmethod
     def read(
         texts: str, anchor: str, positive: str, negatives: list[str] | None, score: str, label: str,
-        text: str, class_: str, triplets: bool,
+        text: str, class_: str, use: str,
     ) -> Roles:  # fmt: skip
         """Only what is to be seen counts."""
         if texts == "1":
             return Roles(text=text or None, class_=class_ or None)
+        as_classes = bool(label) and use == "classes"
         return Roles(
-            anchor or None, positive or None, tuple(negatives or ()), score or None, label or None,
-            as_triplets=bool(triplets and label),
+            anchor or None, positive or None, tuple(negatives or ()), score or None, None if as_classes else label or None,
+            class_=label if as_classes else None, as_triplets=bool(label) and use == "triplets",
         )  # fmt: skip
 
     @staticmethod
     def show(columns: Sequence[str], roles: Roles, texts: str | None) -> tuple[Any, ...]:
         """``texts``: ``1`` or ``2`` where a person has said so."""
-        texts = texts or ("1" if roles.text or roles.class_ else "2")
+        pairs = roles.anchor is not None or roles.positive is not None
+        texts = texts or ("1" if roles.text or (roles.class_ and not pairs) else "2")
+        related = roles.class_ if texts == "2" else None
+        use = "classes" if related else "triplets" if roles.as_triplets else "labels"
         one = [("not used", AUTO), *((name, name) for name in columns)]
         return (
             gr.update(visible=texts == "2"),
@@ -68,10 +78,10 @@ class RoleForm:
             gr.update(choices=one, value=roles.positive or AUTO),
             gr.update(choices=list(columns), value=list(roles.negatives)),
             gr.update(choices=one, value=roles.score or AUTO),
-            gr.update(choices=one, value=roles.label or AUTO),
+            gr.update(choices=one, value=roles.label or related or AUTO),
             gr.update(choices=one, value=roles.text or AUTO),
-            gr.update(choices=one, value=roles.class_ or AUTO),
-            gr.update(visible=roles.label is not None, value=roles.as_triplets),
+            gr.update(choices=one, value=AUTO if related else roles.class_ or AUTO),
+            gr.update(visible=(roles.label or related) is not None, value=use),
         )
 
 
@@ -100,10 +110,11 @@ def build() -> RoleForm:
                 elem_id="data-negatives", min_width=180, interactive=True,
             )  # fmt: skip
             score, label = _widget("score"), _widget("label")
-        triplets = gr.Checkbox(
-            False, label="Make triplets", info="Of an anchor with a text labelled 1 and one labelled 0, as entailment tables have.",
-            elem_id="data-triplets", visible=False, interactive=True,
+        use = gr.Radio(
+            list(USES), value="labels", label="Use the labels", elem_id="data-use", visible=False, interactive=True,
+            info="Tables of entailment can be used in all three ways; only classes keep the neutral pairs.",
+            elem_classes="plain-radio",
         )  # fmt: skip
     with gr.Row(elem_id="data-roles-one", elem_classes="roles", visible=False) as one:
         text, class_ = _widget("text"), _widget("class")
-    return RoleForm(texts, two, anchor, positive, negatives, score, label, triplets, one, text, class_)
+    return RoleForm(texts, two, anchor, positive, negatives, score, label, use, one, text, class_)

@@ -39,7 +39,7 @@ CASES = {
     ),
     "prompts, projection, unit length, dot product": (
         {"query_prompt": "find: ", "document_prompt": "in: ", "projection": 16, "projection_activation": "tanh",
-         "normalize": "on", "similarity": "dot", "epochs": 2}, "pair",
+         "normalize": "on", "similarity": "dot", "token_layers": "weighted", "pooling": "cls", "epochs": 2}, "pair",
     ),
     "automatic batch, computed twice": (
         {"batch_size": "auto", "loss": "MegaBatchMarginLoss", "gradient_checkpointing": True}, "pair",
@@ -59,14 +59,15 @@ CASES = {
     "a teacher's embeddings": ({"loss": "EmbedDistillLoss", **TEACHER}, "texts"),
     "words left out": ({"loss": "DenoisingAutoEncoderLoss", "noise_ratio": 0.3, "epochs": 2}, "texts"),
     "paired by chance": ({"loss": "ContrastiveTensionLoss", "epochs": 2}, "texts"),
-    "a classifier of its own": ({"loss": "SoftmaxLoss"}, "labelled_pair"),
+    "a classifier of its own": ({"loss": "SoftmaxLoss", "learning_rate": 1e-4}, "classed_pair"),
     "layers and dimensions by chance": ({"modifier": "Matryoshka2d"}, "pair"),
     "several datasets": (
         {"query_prompt": "find: ", "dataset_turns": "round_robin"}, "pair", "classed_text", "texts", "scored_pair",
     ),
     "new transformer": ({"base_model": "new:bert", "layers": 1, "width": 32, "vocabulary": 300}, "pair"),
     "new static model": ({"base_model": "new:static", "width": 32, "vocabulary": 300}, "pair"),
-    "new word vectors": ({"base_model": "new:words", "width": 32}, "pair"),
+    "new word vectors": ({"base_model": "new:cnn", "width": 32}, "pair"),
+    "new weighted word vectors": ({"base_model": "new:weighted-words", "width": 32}, "pair"),
     "new bag of words": ({"base_model": "new:bag-of-words", "width": 32}, "pair"),
     "short of memory": ({"loss": "CoSENTLoss"}, "scored_pair"),
 }  # fmt: skip

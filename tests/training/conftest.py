@@ -41,6 +41,10 @@ def dataset(samples):
             columns["score"] = np.where(wrong, np.arange(rows) % 5 / 10, 0.8 + np.arange(rows) % 3 / 10)
         if format == "labelled_pair":
             columns["label"] = (~wrong).astype(np.int64)
+        if format == "classed_pair":
+            columns["class"] = [
+                "contradiction" if wrong[i] else ("entailment", "neutral")[i // 2 % 2] for i in range(rows)
+            ]
         if format in ("classed_text", "texts"):
             columns = {"text": anchors, "class": [f"topic {i % 3}" for i in range(rows)]}
         if format == "texts":

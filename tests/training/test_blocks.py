@@ -2,6 +2,7 @@
 
 import pytest
 
+from studio.catalog.designs import DESIGNS
 from studio.training.bases import base_of
 from studio.training.blocks import blocks_of, total_parameters
 from studio.training.config import make_config
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.model
         {"projection": 64, "normalize": "off"},
         {
             "base_model": "TINY",
+            "token_layers": "weighted",
             "pooling": "mean+max",
             "projection": 64,
             "projection_activation": "tanh",
@@ -37,7 +39,7 @@ def test_what_is_drawn_is_what_is_built(settings, tiny_model):
     assert total_parameters(blocks) == pytest.approx(sum(p.numel() for p in model.parameters()), rel=1e-2)
 
 
-@pytest.mark.parametrize("name", ["new:bert", "new:static", "new:words", "new:bag-of-words"])
+@pytest.mark.parametrize("name", [design.id for design in DESIGNS])
 def test_a_new_model_is_drawn_before_it_is_built(name, dataset, tmp_path):
     import torch
 

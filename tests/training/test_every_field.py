@@ -120,6 +120,16 @@ def projection_activation(seen):
     assert kinds == ["Identity", "Tanh"]
 
 
+def token_layers(seen):
+    mixed = seen("model", token_layers="weighted")
+    assert [type(module).__name__ for module in mixed] == ["Transformer", "WeightedLayerPooling", "Pooling"]
+    assert mixed[1].layer_weights.requires_grad
+    text = "Where is my card?"
+    each = mixed(mixed.preprocess([text]))["all_layer_embeddings"][1:]
+    assert mixed.encode(text) == pytest.approx(torch.stack(each).mean(dim=(0, 2))[0].detach().numpy(), abs=1e-5)
+    assert [type(module).__name__ for module in seen("model")] == ["Transformer", "Pooling"]
+
+
 def normalize(seen):
     lengths = [float((seen("model", normalize=n).encode("A text.") ** 2).sum()) for n in ("keep", "on")]
     assert lengths[0] > 2
@@ -408,6 +418,7 @@ EFFECTS = {
     "projection": projection,
     "projection_activation": projection_activation,
     "normalize": normalize,
+    "token_layers": token_layers,
     "similarity": similarity,
     "query_prompt": prompt("query_prompt", "query", "anchor"),
     "document_prompt": prompt("document_prompt", "document", "positive"),

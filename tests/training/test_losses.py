@@ -19,6 +19,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from studio.catalog.formats import FORMATS
 from studio.catalog.losses import FEEDING, LOSS, LOSSES, MODIFIER, MODIFIERS, NEED, SAMPLER
+from studio.data.rows import label_count
 from studio.errors import ConfigError
 from studio.training.bases import resolve_base
 from studio.training.config import FIELD, make_config
@@ -106,7 +107,7 @@ def train_few(dataset, small_bert, advisers, tmp_path):
         taught = looked_at = None
         if has_teacher(config):
             taught, looked_at = (ask(data.take(r), config, CPU, lambda: None) for r in (rows.train, rows.heldout))
-        loss = build_loss(model, config, None if taught is None else taught.shape[-1])
+        loss = build_loss(model, config, None if taught is None else taught.shape[-1], label_count(data))
         seen, epoch = Losses(), Epoch()
         trainer = SentenceTransformerTrainer(
             model=model,
@@ -220,7 +221,7 @@ def test_the_formats_of_a_loss_are_those_that_the_library_publishes(loss):
         ("tuple", "none"): {"triplet"},
         ("labelled", "1 if positive, 0 if negative"): {"labelled_pair"},
         ("two", "float similarity score"): {"scored_pair"},
-        ("two", "class"): {"labelled_pair"},  # a label of a pair is a class of two
+        ("two", "class"): {"labelled_pair", "classed_pair"},  # a label of a pair is a class of two
     }
     rows = published(getattr(library, loss.cls or loss.id))
     assert rows
@@ -243,6 +244,7 @@ LOSS_TABLE = {
     ("pair", 0): "MultipleNegativesRanking CachedMultipleNegativesRanking MultipleNegativesSymmetricRanking "
     "CachedMultipleNegativesSymmetricRanking MegaBatchMargin GISTEmbed CachedGISTEmbed MSE",
     ("labelled_pair", 0): "Contrastive OnlineContrastive Softmax",
+    ("classed_pair", 0): "Softmax",
     ("scored_pair", 0): "CoSENT AnglE CosineSimilarity",
     ("triplet", 1): "MultipleNegativesRanking CachedMultipleNegativesRanking Triplet CachedGISTEmbed GISTEmbed "
     "MarginMSE DistillKLDiv",

@@ -109,7 +109,7 @@ def test_gradient_checkpointing_changes_nothing_but_the_memory(build):
 def test_a_static_model_is_refused_with_the_reason(dataset, name):
     info, data = dataset("pair", 60)
     config = make_config({"base_model": "wordllama-l2-supercat-256", "batch_size": 8, name: 1})
-    with pytest.raises(ConfigError, match="one table of vectors"):
+    with pytest.raises(ConfigError, match="has no layers of a transformer"):
         check_fit(info, config, data)
 
 

@@ -88,15 +88,15 @@ def test_one_text_a_row_can_be_chosen_and_back(tabs, staged, request_double):
     rows = "".join(f"How do I do thing {i} today?,{'abcdefghijkl'[i % 12]} thing group\n" for i in range(120))
     upload_id = data.bring(staged("topics.csv", f"question,topic\n{rows}"), request_double)[0]
     two = ("question", "topic", [], "", "")
-    view = data.recount(upload_id, *as_read, "1", *two, "", "", False, request_double)
+    view = data.recount(upload_id, *as_read, "1", *two, "", "", "labels", request_double)
     shown = dict(zip(map(id, data.upload_outputs), view, strict=True))
     assert (shown[id(data.roles.two)]["visible"], shown[id(data.roles.one)]["visible"]) == (False, True)
     assert (shown[id(data.roles.text)]["value"], shown[id(data.roles.class_)]["value"]) == ("question", "topic")
     assert "Texts with classes" in shown[id(data.format_line)]
-    view = data.recheck(upload_id, *as_read, "1", *two, "question", "", False, request_double)
+    view = data.recheck(upload_id, *as_read, "1", *two, "question", "", "labels", request_double)
     shown = dict(zip(map(id, data.upload_outputs), view, strict=True))
     assert "Plain texts" in shown[id(data.format_line)]
-    view = data.recount(upload_id, *as_read, "2", *("",) * 5, "question", "", False, request_double)
+    view = data.recount(upload_id, *as_read, "2", *("",) * 5, "question", "", "labels", request_double)
     shown = dict(zip(map(id, data.upload_outputs), view, strict=True))
     assert "Pairs" in shown[id(data.format_line)]
 
@@ -113,15 +113,21 @@ def test_the_files_of_a_retrieval_set_become_one_upload(tabs, shared_data, reque
     assert studio.corpora.create_from_dataset("local", record.id).rows == 77
 
 
-def test_labels_can_be_made_triplets(tabs, staged, request_double):
+def test_labels_can_be_made_triplets_or_classes(tabs, staged, request_double):
     data, as_read = tabs["data"], ("", "", "", "", None)
-    rows = "".join(f"text {i // 2},answer {i},{i % 2}\n" for i in range(120))
+    said = ("contradiction", "entailment")
+    rows = "".join(f"text {i // 2},answer {i},{said[i % 2]}\n" for i in range(120))
     upload_id = data.bring(staged("labelled.csv", f"sentence1,sentence2,label\n{rows}"), request_double)[0]
     roles = ("sentence1", "sentence2", [], "", "label", "", "")
-    for ticked, format, rows_left in ((True, "Triplets", 60), (False, "Labelled pairs", 120)):
-        view = data.recheck(upload_id, *as_read, "2", *roles, ticked, request_double)
+    for use, format, rows_left in (
+        ("triplets", "Triplets", 60),
+        ("classes", "Pairs with classes", 120),
+        ("labels", "Labelled pairs", 120),
+    ):
+        view = data.recheck(upload_id, *as_read, "2", *roles, use, request_double)
         shown = dict(zip(map(id, data.upload_outputs), view, strict=True))
-        assert shown[id(data.roles.triplets)] == {"visible": True, "value": ticked, "__type__": "update"}
+        assert shown[id(data.roles.use)] == {"visible": True, "value": use, "__type__": "update"}
+        assert shown[id(data.roles.label)]["value"] == "label"
         assert format in shown[id(data.format_line)]
         assert f"of {rows_left:,}" in shown[id(data.where)]
 

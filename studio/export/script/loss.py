@@ -6,6 +6,7 @@ from typing import Any
 from sentence_transformers.sentence_transformer import losses
 
 from studio.catalog.losses import LOSS, MODIFIER
+from studio.data.rows import label_count
 from studio.export.script.model import Places, guide_of
 from studio.export.script.page import Page, Raw
 from studio.export.script.rows import configs_of
@@ -22,12 +23,14 @@ def write_loss(page: Page, places: Places, done: Trained) -> None:
     page.use("torch", "nn")
     head = "def {}(model: SentenceTransformer) -> nn.Module:"
     if not done.others:
-        page.function(head.format("build_loss"), _lines(page, places, done, done.config, done.teacher_dimension))
+        page.function(
+            head.format("build_loss"), _lines(page, places, done, done.config, done.teacher_dimension, done.labels)
+        )
         return
-    calls = {}
+    calls, labels = {}, {FIRST: done.labels, **{other.part.key: label_count(other.part.data) for other in done.others}}
     for key, config in configs_of(done).items():
         dimension = done.teacher_dimension if key == FIRST else None
-        page.function(head.format(f"loss_of_{key}"), _lines(page, places, done, config, dimension))
+        page.function(head.format(f"loss_of_{key}"), _lines(page, places, done, config, dimension, labels[key]))
         calls[key] = Raw(f"loss_of_{key}(model)")
     page.function(
         "def build_loss(model: SentenceTransformer) -> dict[str, nn.Module]:",
@@ -35,9 +38,11 @@ def write_loss(page: Page, places: Places, done: Trained) -> None:
     )
 
 
-def _lines(page: Page, places: Places, done: Trained, config: TrainConfig, dimension: int | None) -> list[str]:
+def _lines(
+    page: Page, places: Places, done: Trained, config: TrainConfig, dimension: int | None, labels: int
+) -> list[str]:
     record = LOSS[config.loss]
-    kind, arguments = loss_call(done.model, config, dimension)
+    kind, arguments = loss_call(done.model, config, dimension, labels)
     lines = []
     if "guide" in arguments:
         lines.append(f"guide = {guide_of(page, places, arguments['guide'])}")

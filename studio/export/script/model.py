@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize
-from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
+from sentence_transformers.sentence_transformer.modules import CNN, Pooling, StaticEmbedding, WordWeights
 
 from studio.catalog.poolings import JOIN
 from studio.export.script.page import Page, Raw
@@ -81,8 +81,9 @@ def write_model(page: Page, places: Places, done: Trained) -> None:
     """The function ``build_model``."""
     config, model = done.config, done.model
     loaded = places.of(page, base_of(config), "BASE")
-    lines = [f"model = {loaded}"]
+    lines = [f"model = {loaded}", *_fixed(model)]
     lines += _pooling(page, config, model)
+    lines += _layers(page, config, model)
     lines += _ending(page, config, model)
     if config.max_seq_length is not None:
         static = isinstance(model[0], StaticEmbedding)
@@ -104,6 +105,19 @@ def guide_of(page: Page, places: Places, name: str) -> str:
     return places.of(page, resolve_base(name), "GUIDE") + ".eval().requires_grad_(False)"
 
 
+def _fixed(model: SentenceTransformer) -> list[str]:
+    """What is kept from training; see studio.training.model.hold_fixed."""
+    lines = []
+    for place, module in enumerate(model):
+        if isinstance(module, WordWeights):
+            lines.append(
+                f"model[{place}].requires_grad_(False)  # made anew from its settings when the model is loaded"
+            )
+        if isinstance(module, CNN):
+            lines.append("model[0].emb_layer.padding_idx = 0  # what stands behind a text stays zero")
+    return lines
+
+
 def _pooling(page: Page, config: TrainConfig, model: SentenceTransformer) -> list[str]:
     if config.pooling == "default":
         return []
@@ -111,10 +125,29 @@ def _pooling(page: Page, config: TrainConfig, model: SentenceTransformer) -> lis
     place, pooling = next((at, module) for at, module in enumerate(model) if isinstance(module, Pooling))
     modes = tuple(config.pooling.split(JOIN))
     more = {} if pooling.include_prompt else {"include_prompt": False}
+    place -= config.token_layers == "weighted"  # what is put before it comes later
     made = page.call(
         "Pooling", str(pooling.embedding_dimension), page.source(modes[0] if len(modes) == 1 else modes), **more
     )
     return [f"model[{place}] = {made}"]
+
+
+def _layers(page: Page, config: TrainConfig, model: SentenceTransformer) -> list[str]:
+    """A learnt mean of all layers before the pooling."""
+    if config.token_layers == "last":
+        return []
+    page.use(MODULES, "WeightedLayerPooling")
+    mixed = model[1]
+    made = page.call(
+        "WeightedLayerPooling", str(mixed.embedding_dimension), num_hidden_layers=mixed.num_hidden_layers,
+        layer_start=mixed.layer_start,
+    )  # fmt: skip
+    return [
+        "first, *rest = model",
+        "first.model.config.output_hidden_states = True",
+        f"mixed = {made}",
+        f'model = SentenceTransformer(modules=[first, mixed, *rest], similarity_fn_name="{model.similarity_fn_name}")',
+    ]
 
 
 def _ending(page: Page, config: TrainConfig, model: SentenceTransformer) -> list[str]:

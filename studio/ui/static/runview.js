@@ -46,7 +46,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     return { plot, waiting, figure: h("figure", {}, h("figcaption", {}, h("b", {}, name), control || null), waiting, plot) };
   };
   const loss = chart("chart-loss", "Loss", h("label", { class: "smooth" }, "Smoothing ", slider));
-  const held = chart("chart-metric", "Held-out rows", pick);
+  const held = chart("chart-metric", h("span", { class: "tip", tabindex: "0", "data-tip": run.looks.help }, run.looks.title), pick);
   const rate = chart("chart-rate", "Learning rate");
   const curves = h("div", { class: "charts" }, loss.figure, held.figure, rate.figure);
 
@@ -259,7 +259,7 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
 
   function words(over) {
     if (!(history.train.step || []).length) { show(loss, null, none()); show(rate, null, none()); }
-    if (!(history.eval.step || []).length) show(held, null, over ? "Nothing was recorded." : "The first point appears after the first look at the held-out rows.");
+    if (!(history.eval.step || []).length) show(held, null, over ? "Nothing was recorded." : `The first point appears after the first look at the ${run.looks.title.toLowerCase()}.`);
   }
 
   function smooth(values) {
@@ -280,8 +280,8 @@ window.studio.runView = (place, first, { act, tryInSearch }) => {
     if (smoothing > 0) data.push({ ...line, y: [...values], role: "faint", line: { width: 1 }, opacity: 0.55, hoverinfo: "skip", showlegend: false });
     data.push({ ...line, y: smooth(values), name: "training", role: "main", hovertemplate: "step %{x}: %{y:.4f}<extra>training</extra>" });
     const checked = (history.eval.loss || []).some((value) => value !== null);
-    if (checked) data.push({ x: [...history.eval.step], y: [...history.eval.loss], type: "scatter", mode: "lines+markers", name: "held-out", role: "second",
-      hovertemplate: "step %{x}: %{y:.4f}<extra>held-out</extra>" });
+    if (checked) data.push({ x: [...history.eval.step], y: [...history.eval.loss], type: "scatter", mode: "lines+markers", name: run.looks.name, role: "second",
+      hovertemplate: `step %{x}: %{y:.4f}<extra>${run.looks.name}</extra>` });
     show(loss, { data, layout: frame(checked) });
   }
 
