@@ -18,7 +18,7 @@
 
     const tabs = Object.entries(SHOWS).map(([id, label]) => {
       const count = h("span", { class: "count" });
-      const button = h("button", { type: "button", class: "button plain small", "aria-pressed": "false", onclick: () => look({ show: id }) }, label, count);
+      const button = h("button", { type: "button", class: "button plain small", "aria-pressed": "false", onclick: () => look({ show: id, sort: "change", descending: id !== "worse" }) }, label, count); // the largest first
       return { id, button, count };
     });
     const words = h("input", { type: "search", placeholder: "Search in the texts", "aria-label": "Search in the texts", oninput: () => later() });
