@@ -1,4 +1,4 @@
-"""What the verdicts of runs rest on, row by row, for whoever owns them."""
+"""What the verdicts of runs rest on, row by row, for whoever may see them."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -44,7 +44,7 @@ class RunEvidence:
         return {"primary": evidence.meta.primary, "few": FEW, "slices": [asdict(one) for one in found]}
 
     def _folder(self, owner: str, run_id: str) -> Path:
-        return RunFolder(self._runs.get(owner, run_id).folder).evidence
+        return RunFolder(self._runs.see(owner, run_id).folder).evidence
 
     def _evidence(self, owner: str, run_id: str) -> Evidence:
         folder = self._folder(owner, run_id)
@@ -55,7 +55,7 @@ class RunEvidence:
         return self._read.get((run_id, written), lambda: Evidence(folder))
 
     def _dataset(self, owner: str, run_id: str) -> str:
-        run = self._runs.get(owner, run_id)
+        run = self._runs.see(owner, run_id)
         judged = read_json(RunFolder(run.folder).run, {}).get("test_id")
         try:
             return self._datasets.get(owner, judged or run.dataset_id).id

@@ -138,7 +138,7 @@
 
     /** The rows in the Data tab, where they can be corrected. */
     function links(row, found) {
-      if (!found.dataset) return h("p", { class: "fine" }, "The dataset of this run has been deleted.");
+      if (!found.dataset) return h("p", { class: "fine" }, "The dataset of this run belongs to somebody else, or has been deleted.");
       const shown = row.numbers.slice(0, 5).map((one) => h("a", { href: `?tab=data&dataset=${encodeURIComponent(found.dataset)}&row=${one}` }, `row ${number(one)}`));
       return h("p", { class: "evidence-links" }, "Look at it in the data, or correct it: ", ...shown.flatMap((link, at) => (at ? [", ", link] : [link])),
         row.numbers.length > 5 ? ` and ${row.numbers.length - 5} more` : null);
