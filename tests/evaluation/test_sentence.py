@@ -180,6 +180,7 @@ def test_advice_follows_from_facts(changes, outcome, word):
         ({"batch_size": SMALL_BATCH - 1}, {"batch_size": SMALL_BATCH}, "larger batches"),
         ({"heldout_losses": (1.0, 0.6, 0.6 * RISEN + 0.01)}, {"heldout_losses": (1.0, 0.6, 0.6 * RISEN)}, "rose"),
         ({"heldout_losses": (1.0, 0.8, 0.759)}, {"heldout_losses": (1.0, 0.8, 0.761)}, "still falling"),
+        ({"heldout_losses": (1.0, 0.4, 0.501)}, {"heldout_losses": (1.0, 0.4, 0.499)}, "rose"),
     ],
 )
 def test_each_threshold_of_the_advice_has_two_sides(changes, others, word):
