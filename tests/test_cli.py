@@ -320,6 +320,22 @@ def test_pairs_train_and_the_tuned_model_can_be_searched_with(pairs, tmp_path):
         rows = list(csv.reader(file))
     assert all(rows[hit["row"] - 1][0] == hit["text"] for hit in found["hits"])
 
+    won_and_lost = answer("evidence", folder, "--limit", 3)
+    counts = won_and_lost["counts"]
+    assert counts["better"] + counts["worse"] + counts["same"] == counts["all"] > 0
+    assert len(won_and_lost["rows"]["better"]) == min(3, counts["better"])
+    row = won_and_lost["rows"]["better"][0]
+    assert rows[row["numbers"][0] - 1][0] == row["anchor"]  # leads back to the row of the file
+    assert {"base", "tuned", "bm25"} == set(row["hits"])
+    assert won_and_lost["slices"][0]["by"] == "length"
+    assert "Won most" in run("evidence", folder).stdout
+    run("evidence", folder, "--csv", tmp_path / "rows.csv")
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.DictReader(file))) == counts["all"]
+    assert "is there already" in refused("evidence", folder, "--csv", tmp_path / "rows.csv")
+    assert "all, better, worse" in refused("evidence", folder, "--show", "none")
+    assert "no folder of a run" in refused("evidence", tmp_path)
+
     by_run = answer("search", folder, pairs, "my card was stolen", "--text", "question", "--top-k", 3)
     assert by_run["hits"] == found["hits"]
 

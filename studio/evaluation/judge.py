@@ -41,7 +41,7 @@ def judge(
     return Verdict(
         outcome=outcome,
         sentence=COLLAPSED if collapsed else verdict_sentence(primary, results, rows, task.format),
-        advice=advice(facts, outcome, rows),
+        advice=advice(facts, outcome, rows, primary),
         primary=task.primary,
         metrics=results,
         heldout_rows=task.rows,

@@ -8,8 +8,9 @@ from studio.data.words import keywords
 from studio.evaluation.measure import HITS, Measurement, measure_hits
 from studio.evaluation.task import Retrieval, Task
 
-MOST_SEARCHED = 300_000
-"""With more texts the index takes minutes and gigabytes: keyword search is left out."""
+MOST_SEARCHED, MOST_CHARACTERS = 300_000, 300_000_000
+"""With more texts, or longer ones, the index takes minutes and gigabytes: keyword search is left out."""
+TEXTS_A_STEP = 10_000
 QUERIES_A_STEP = 200
 
 
@@ -23,15 +24,21 @@ def measure_keyword(task: Task, tick: Callable[[], None] = lambda: None) -> Meas
     retrieval = task.retrieval
     if retrieval is None or not retrieval.queries or len(retrieval.corpus) > MOST_SEARCHED:
         return None
+    if sum(map(len, retrieval.corpus)) > MOST_CHARACTERS:
+        return None
     return measure_hits(retrieval, _search(retrieval, tick))
 
 
 def _search(retrieval: Retrieval, tick: Callable[[], None]) -> list[list[tuple[int, float]]]:
     import bm25s
 
-    words = [keywords(text) for text in retrieval.corpus]
-    tick()
-    if not any(words):
+    vocabulary: dict[str, str] = {}  # a word of many texts is kept once
+    words = []
+    for number, text in enumerate(retrieval.corpus):
+        if number % TEXTS_A_STEP == 0:
+            tick()
+        words.append([vocabulary.setdefault(word, word) for word in keywords(text)])
+    if not vocabulary:
         return [[] for _ in retrieval.queries]
     index = bm25s.BM25()
     index.index(words, show_progress=False)

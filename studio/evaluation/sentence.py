@@ -1,15 +1,26 @@
 """The verdict in plain words. No torch."""
 
+import math
 from dataclasses import dataclass
 
+from studio.catalog.findings import KIND
 from studio.catalog.losses import LOSS
 from studio.catalog.metrics import METRIC
+from studio.data.split import MAX_HELDOUT
 from studio.evaluation.result import MetricResult
 
 LEAST_ROWS = 10
 """With fewer, even a change in all rows may be chance."""
-FEW_ROWS = 200
-"""With fewer held-out rows, a small change cannot be told from chance."""
+SEEN_AGAIN = 2.0
+"""Rows for which an interval of this difference would just not reach zero, times this: then it is found four times of five
+and not only every second time. Source: (1.96 + 0.84)² / 1.96²."""
+MOST_ROWS = MAX_HELDOUT
+"""More held-out rows than a verdict takes are not asked for."""
+NICE = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+NARROW = 0.02
+"""An interval within so much of zero says that nothing has changed, and not that nothing could be seen."""
+HARDLY_BETTER = 0.98
+"""Value of the base model from which on there is little to gain."""
 FEW_TRAINED = 300
 SMALL_BATCH = 16
 RISEN = 1.05
@@ -45,6 +56,10 @@ class Facts:
     """Held-out loss at each look, oldest first."""
     own_test: bool = False
     """Test data of the person's own judged, not rows held out of the dataset."""
+    suggested_loss: str = ""
+    """Id of the loss that suits these rows and this base model; empty: not known."""
+    findings: tuple[tuple[str, int], ...] = ()
+    """What the data check warned of: (code, rows), the most rows first."""
 
 
 def outcome_of(primary: MetricResult | None, rows: int) -> str:
@@ -94,7 +109,22 @@ def keyword_sentence(metrics: tuple[MetricResult, ...], rows: int, format: str) 
     return f"{said}; no measurable difference to the tuned model {between}."
 
 
-def advice(facts: Facts, outcome: str, rows: int) -> tuple[str, ...]:
+def rows_needed(primary: MetricResult, rows: int) -> int | None:
+    """About how many held-out rows would show a difference of this size; None: no change, or more than MOST_ROWS.
+
+    An interval shrinks with the square root of the rows.
+    """
+    change, half = primary.tuned - primary.base, (primary.high - primary.low) / 2
+    if not change or not math.isfinite(half):
+        return None
+    needed = max(rows + 1, SEEN_AGAIN * rows * (half / change) ** 2)
+    if needed > MOST_ROWS:
+        return None
+    power = 10 ** math.floor(math.log10(needed))
+    return min(MOST_ROWS, int(next(step * power for step in NICE if step * power >= needed)))
+
+
+def advice(facts: Facts, outcome: str, rows: int, primary: MetricResult | None = None) -> tuple[str, ...]:
     """What to try next: simple facts, each with one sentence, most useful first."""
     losses, loss = facts.heldout_losses, LOSS[facts.loss]
     rising = len(losses) > 2 and losses[-1] > RISEN * min(losses) and losses[-1] > losses[0] * 0.5
@@ -106,16 +136,45 @@ def advice(facts: Facts, outcome: str, rows: int) -> tuple[str, ...]:
         said.append("The held-out loss rose towards the end: fewer epochs or a lower learning rate may do better.")
     elif falling and outcome != "worse":
         said.append("The held-out loss was still falling at the end: more epochs may do better.")
+    elif outcome == "no_difference" and primary is not None and primary.base >= HARDLY_BETTER:
+        said.append(
+            "The base model gets nearly everything right already: there is little to gain, or the rows are too easy."
+        )
     elif outcome == "no_difference":
         said.append(f"Little was learnt: try a higher learning rate, for example {facts.learning_rate * 3:.0e}.")
+    if outcome != "better" and facts.suggested_loss not in ("", facts.loss):
+        said.append(f"Try the loss '{LOSS[facts.suggested_loss].label}': it suits these rows and this base model best.")
     if facts.train_rows < FEW_TRAINED:
         said.append(f"Only {facts.train_rows} rows trained: more rows help more than any setting.")
     if loss.in_batch_negatives and facts.batch_size < SMALL_BATCH and facts.train_rows >= FEW_TRAINED:
         said.append(f"{loss.label} learns more from larger batches: try {2 * SMALL_BATCH} rows.")
-    if rows < FEW_ROWS and outcome == "no_difference":
+    if outcome == "no_difference" and (rows < LEAST_ROWS or (primary is not None and rows_needed(primary, rows))):
         more = "bring more test rows" if facts.own_test else "raise the held-out share or bring more rows"
         said.append(f"More held-out rows make small differences visible: {more}.")
+    if outcome != "better":
+        hurting = [(code, many) for code, many in facts.findings if code in HURTING][:MOST_FINDINGS]
+        for code, many in hurting:
+            kind = KIND[code]
+            said.append(
+                f"The data check found '{kind.label}' in {many:,} {'row' if many == 1 else 'rows'}. {kind.advice}"
+            )
     return tuple(said)
+
+
+HURTING = (
+    *("contradictory_labels", "contradictory_scores", "contradictory_classes", "positive_equals_negative"),
+    *(
+        "anchor_equals_negative",
+        "swapped_columns",
+        "unknown_language",
+        "cut_texts",
+        "broken_characters",
+        "near_duplicates",
+    ),
+    *("same_beginning", "narrow_scores", "looks_like_numbers", "very_short_texts"),
+)
+"""Codes of findings that can be why a model learnt nothing, or the wrong thing."""
+MOST_FINDINGS = 2
 
 
 def _no_difference(primary: MetricResult, rows: int) -> str:
@@ -123,9 +182,14 @@ def _no_difference(primary: MetricResult, rows: int) -> str:
     values = f"{label} is {primary.tuned:.3f}, was {primary.base:.3f}"
     if change == 0 and primary.low == primary.high == 0:
         return f"No difference: {label} is {primary.tuned:.3f} with both models on {_rows(rows)}."
-    if rows < FEW_ROWS:
-        return f"No measurable difference: {values}, and {_rows(rows)} are too few to tell {change:+.3f} from chance."
-    return f"No measurable difference: {values} ({change:+.3f}, between {primary.low:+.3f} and {primary.high:+.3f})."
+    between = f"({change:+.3f}, between {primary.low:+.3f} and {primary.high:+.3f})"
+    largest = max(abs(primary.low), abs(primary.high))
+    if largest <= NARROW:
+        return f"No measurable difference: {values} {between}. If there is one, it is no larger than {largest:.3f}."
+    needed = rows_needed(primary, rows)
+    if needed is None:
+        return f"No measurable difference: {values} {between}. So small a change takes more than {MOST_ROWS:,} rows to see."
+    return f"No measurable difference: {_rows(rows)} are too few; about {needed:,} would do. {values} {between}."
 
 
 def _most_telling(primary: MetricResult, metrics: tuple[MetricResult, ...], outcome: str) -> MetricResult:

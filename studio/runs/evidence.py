@@ -1,12 +1,13 @@
-"""What the verdicts of runs rest on, row by row, for whoever owns them."""
+"""What the verdicts of runs rest on, row by row, for whoever may see them."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from studio.errors import NotFound
-from studio.evaluation.evidence import load_meta, load_slices
+from studio.evaluation.evidence import load_slices
 from studio.evaluation.lookup import Evidence, Wish
 from studio.evaluation.slices import FEW
 from studio.files import read_json
@@ -25,9 +26,6 @@ class RunEvidence:
         self._datasets = datasets
         self._read: Recent[tuple[str, int], Evidence] = Recent(KEPT)
 
-    def recorded(self, owner: str, run_id: str) -> bool:
-        return load_meta(self._folder(owner, run_id)) is not None
-
     def page(self, owner: str, run_id: str, wish: Wish) -> dict[str, Any]:
         """``dataset``: id of the dataset that the rows are of; empty when it is gone. Raises RunError, as all others here,
         where nothing was recorded."""
@@ -45,8 +43,8 @@ class RunEvidence:
         found = load_slices(self._folder(owner, run_id))
         return {"primary": evidence.meta.primary, "few": FEW, "slices": [asdict(one) for one in found]}
 
-    def _folder(self, owner: str, run_id: str):
-        return RunFolder(self._runs.get(owner, run_id).folder).evidence
+    def _folder(self, owner: str, run_id: str) -> Path:
+        return RunFolder(self._runs.see(owner, run_id).folder).evidence
 
     def _evidence(self, owner: str, run_id: str) -> Evidence:
         folder = self._folder(owner, run_id)
@@ -57,7 +55,7 @@ class RunEvidence:
         return self._read.get((run_id, written), lambda: Evidence(folder))
 
     def _dataset(self, owner: str, run_id: str) -> str:
-        run = self._runs.get(owner, run_id)
+        run = self._runs.see(owner, run_id)
         judged = read_json(RunFolder(run.folder).run, {}).get("test_id")
         try:
             return self._datasets.get(owner, judged or run.dataset_id).id

@@ -32,7 +32,7 @@ from studio.evaluation.sentence import Facts
 from studio.evaluation.task import Shown, Task, make_task
 from studio.files import read_json, write_json
 from studio.process import is_out_of_memory
-from studio.training.bases import Base, base_of
+from studio.training.bases import Base, base_of, resolve_base
 from studio.training.best import Best
 from studio.training.callbacks import (
     MOST_TRAIN_EVENTS,
@@ -63,7 +63,7 @@ from studio.training.parts import Part, load_parts, plan_together, trained_rows
 from studio.training.portions import can_divide, in_portions, portion_of
 from studio.training.prompts import column_prompts
 from studio.training.rows import LIVE_ROWS, START_BATCH_SIZE, RowPlan, grouped, most_rows, plan_rows
-from studio.training.suggest import check_fit
+from studio.training.suggest import check_fit, suggest_loss
 from studio.training.teacher import has_teacher, teach
 from studio.training.together import datasets_of, look_at, losses_of, sampler_of, trained_by
 from studio.training.trainable import can_compute_twice, choose_trainable, compute_twice, merge_adapters
@@ -310,7 +310,7 @@ def train(
         note(chosen, "info")
     facts = Facts(
         config.loss, config.learning_rate, rows.batch_size, trained_rows(rows, parts), tuple(reporter.losses),
-        own_test=test is not None,
+        test is not None, suggest_loss(info.format, resolve_base(config.base_model)), warnings_of(info),
     )  # fmt: skip
     return Trained(
         config, info, model.eval(), task, base, shown, rows, tuple(others), facts, step, rows.steps, kept, chosen, engine, precision,
@@ -741,6 +741,12 @@ def find_checkpoint(folder: RunFolder, fingerprint: str, events: EventWriter) ->
     elif problems:
         events.write("note", message="No checkpoint is whole: training starts again.", severity="warning")
     return checkpoint
+
+
+def warnings_of(info: DatasetInfo) -> tuple[tuple[str, int], ...]:
+    """What the data check warned of: (code, rows), the most rows first."""
+    found = [(finding.code, finding.count) for finding in info.findings if finding.severity == "warning"]
+    return tuple(sorted(found, key=lambda one: -one[1]))
 
 
 def note_into(events: EventWriter):

@@ -95,6 +95,33 @@ def teach_and_search_again(page):
     assert sum(higher) >= len(PECULIAR) - 1, "one of them is held out to judge by; the others rank higher"
 
 
+def see_what_was_won_and_lost(page):
+    """From a part of the rows to its questions, to both rankings of one, to its row in the data."""
+    page.locator("#run-part-slices > summary").click()
+    page.locator("#run-part-slices .slice-open").first.click()
+    fold = page.locator("#run-part-evidence")
+    expect(fold.locator(".evidence-part")).to_contain_text("up to")
+    fold.locator(".evidence-part").click()
+    expect(fold.locator(".evidence-part")).to_be_hidden()
+    fold.get_by_role("button", name="Lost").click()
+    expect(fold.locator("td.down").first).to_be_visible()
+    fold.get_by_role("button", name="Won").click()
+    expect(fold.locator("td.up").first).to_be_visible()
+    fold.get_by_role("button", name="Row", exact=True).click()
+    expect(fold.locator("th[aria-sort=ascending]")).to_have_text("Row \u2191")
+    question = fold.locator(".evidence-open").first
+    words = question.inner_text()
+    question.click()
+    expect(fold.locator(".evidence-hits")).to_have_count(3)
+    assert fold.locator(".evidence-hits").nth(1).locator("li.right").count() == 1
+    with page.expect_download() as download:
+        fold.get_by_text("Download as CSV").click()
+    assert download.value.suggested_filename.endswith("-won-and-lost.csv")
+    fold.locator(".evidence-links a").first.click()
+    expect(page.locator(".edit-table tbody tr")).to_have_count(1)
+    expect(page.locator(".edit-table tbody tr")).to_contain_text(words)
+
+
 def test_only_the_highlighted_buttons_lead_from_the_sample_to_a_search(server, open_page):
     page = open_page(server.url)
     page.locator("#start-sample").click()
@@ -111,9 +138,14 @@ def test_only_the_highlighted_buttons_lead_from_the_sample_to_a_search(server, o
     expect(page.locator("#run-status")).not_to_be_empty()
     assert wait_for_end(page, 180) == "Done"
     expect(page.locator("#run-verdict.better")).to_be_visible()
+    expect(page.locator("#run-keyword")).to_contain_text("Keyword search (BM25)")
     assert page.locator("#run-verdict tbody tr").count() >= 3
     search_and_download(page, server)
     share_by_link(page, server)
+    address_of_run = page.url
+    see_what_was_won_and_lost(page)
+    page.goto(address_of_run)
+    expect(page.locator("#run-verdict")).to_be_visible()
     teach_and_search_again(page)
 
 

@@ -1,6 +1,11 @@
 import numpy as np
 import pytest
-from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator, TripletEvaluator
+from sentence_transformers.sentence_transformer.evaluation import (
+    BinaryClassificationEvaluator,
+    EmbeddingSimilarityEvaluator,
+    InformationRetrievalEvaluator,
+    TripletEvaluator,
+)
 from sentence_transformers.util import pairwise_cos_sim
 
 from studio.evaluation.intervals import _STATISTICS, _mean
@@ -11,12 +16,13 @@ pytestmark = pytest.mark.model
 EVERY = np.arange(400)
 
 
-@pytest.mark.parametrize("format", ["pair", "triplet", "scored_pair", "labelled_pair"])
+@pytest.mark.parametrize("format", ["pair", "triplet", "scored_pair", "labelled_pair", "classed_text"])
 def test_what_intervals_are_made_of_gives_the_evaluators_own_figure(
     request, static_model, format, banking, triplets, scored, labelled
 ):
-    data = {"pair": banking, "triplet": triplets, "scored_pair": scored, "labelled_pair": labelled}[format]
-    task = make_task(data, format, EVERY)
+    classed = banking.rename_columns(["text", "class", "row"])
+    tables = {"pair": banking, "triplet": triplets, "scored_pair": scored, "labelled_pair": labelled}
+    task = make_task(tables.get(format, classed), format, EVERY)
     measured = measure(static_model, task)
     assert set(measured.metrics) == set(task.metric_ids)
     for metric, figure in measured.metrics.items():
@@ -35,8 +41,28 @@ def test_retrieval_agrees_with_the_evaluator_on_the_model_itself(static_model, b
         write_csv=False,
     )(static_model)
     measured = measure(static_model, task)
-    for metric in ("ndcg@10", "mrr@10", "accuracy@1"):
-        assert measured.metrics[metric] == pytest.approx(plain[f"cosine_{metric}"], abs=1e-6)
+    assert set(measured.metrics) == {"ndcg@10", "mrr@10", "accuracy@1", "recall@10", "map@100"}
+    for metric, figure in measured.metrics.items():
+        assert figure == pytest.approx(plain[f"cosine_{metric}"], abs=1e-6), metric
+
+
+def test_scored_pairs_get_the_similarity_evaluators_correlations(static_model, scored):
+    columns = [scored[name].to_pylist() for name in ("anchor", "positive", "score")]
+    plain = EmbeddingSimilarityEvaluator(*columns, main_similarity="cosine", write_csv=False)(static_model)
+    measured = measure(static_model, make_task(scored, "scored_pair", EVERY))
+    assert set(measured.metrics) == {"spearman", "pearson"}
+    for metric, figure in measured.metrics.items():
+        assert figure == pytest.approx(plain[f"{metric}_cosine"], abs=1e-6), metric
+
+
+def test_labelled_pairs_get_the_classification_evaluators_figures(static_model, labelled):
+    columns = [labelled[name].to_pylist() for name in ("anchor", "positive", "label")]
+    plain = BinaryClassificationEvaluator(*columns, similarity_fn_names=["cosine"], write_csv=False)(static_model)
+    measured = measure(static_model, make_task(labelled, "labelled_pair", EVERY))
+    names = {"average_precision": "cosine_ap", "accuracy": "cosine_accuracy", "f1": "cosine_f1"}
+    assert set(measured.metrics) == set(names)
+    for metric, figure in measured.metrics.items():
+        assert figure == pytest.approx(plain[names[metric]], abs=1e-6), metric
 
 
 def test_one_negative_gives_the_triplet_evaluators_accuracy(static_model, triplets):

@@ -11,6 +11,7 @@ from studio.runs.corpora import Corpora
 from studio.runs.datasets import Datasets
 from studio.runs.documents import Documents
 from studio.runs.drafts import Drafts
+from studio.runs.evidence import RunEvidence
 from studio.runs.exports import Exports
 from studio.runs.feedback import Feedback
 from studio.runs.hub import HubDatasets
@@ -37,6 +38,7 @@ PARTS = {
     "blind": Blind,
     "tidying": Tidying,
     "exports": Exports,
+    "evidence": RunEvidence,
     "documents": Documents,
     "queries": Queries,
     "hub": HubDatasets,
@@ -52,6 +54,7 @@ OWN_NOTHING = {
     "blind": set(),
     "tidying": set(),
     "exports": {"sweep", "file_name"},
+    "evidence": set(),
     "documents": {"stage"},
     "queries": {"can_go_on"},
     "hub": {"begin", "latest"},
@@ -146,6 +149,7 @@ def theirs(studio, folder) -> dict[str, object]:
             "alike": 0.9,
             "topics": 0,
             "table": "topics",
+            "place": 0,
         },
     }
 

@@ -52,6 +52,8 @@ def test_there_is_no_page_about_the_interface(client, path):
     ("method", "path"),
     [
         ("GET", "/api/runs/nosuch"), ("GET", "/api/runs/nosuch/feed"), ("GET", "/api/runs/nosuch/log"),
+        ("GET", "/api/runs/nosuch/evidence"), ("GET", "/api/runs/nosuch/evidence/0"), ("GET", "/api/runs/nosuch/slices"),
+        ("GET", "/download/runs/nosuch/evidence.csv"),
         ("POST", "/api/runs/nosuch/stop"), ("POST", "/api/runs/nosuch/resume"), ("DELETE", "/api/runs/nosuch"),
         ("GET", "/api/makings/nosuch"), ("POST", "/api/makings/nosuch/stop"),
         ("GET", "/api/reviews/nosuch"), ("POST", "/api/reviews/nosuch/undo"), ("POST", "/api/reviews/nosuch/finish"),

@@ -73,7 +73,7 @@ def add(app: FastAPI, studio: Any) -> None:
     def download(run_id: str, request: Request) -> FileResponse:
         owner = owner_of(request)
         rows = studio.evidence.table(owner, run_id, wish_of(request))
-        return csv_of(studio, rows, f"{file_name(studio.runs.get(owner, run_id).name)}-won-and-lost.csv")
+        return csv_of(studio, rows, f"{file_name(studio.runs.see(owner, run_id).name)}-won-and-lost.csv")
 
 
 def wish_of(request: Request) -> Wish:

@@ -18,7 +18,7 @@
 
     const tabs = Object.entries(SHOWS).map(([id, label]) => {
       const count = h("span", { class: "count" });
-      const button = h("button", { type: "button", class: "button plain small", "aria-pressed": "false", onclick: () => look({ show: id }) }, label, count);
+      const button = h("button", { type: "button", class: "button plain small", "aria-pressed": "false", onclick: () => look({ show: id, sort: "change", descending: id !== "worse" }) }, label, count); // the largest first
       return { id, button, count };
     });
     const words = h("input", { type: "search", placeholder: "Search in the texts", "aria-label": "Search in the texts", oninput: () => later() });
@@ -138,7 +138,7 @@
 
     /** The rows in the Data tab, where they can be corrected. */
     function links(row, found) {
-      if (!found.dataset) return h("p", { class: "fine" }, "The dataset of this run has been deleted.");
+      if (!found.dataset) return h("p", { class: "fine" }, "The dataset of this run belongs to somebody else, or has been deleted.");
       const shown = row.numbers.slice(0, 5).map((one) => h("a", { href: `?tab=data&dataset=${encodeURIComponent(found.dataset)}&row=${one}` }, `row ${number(one)}`));
       return h("p", { class: "evidence-links" }, "Look at it in the data, or correct it: ", ...shown.flatMap((link, at) => (at ? [", ", link] : [link])),
         row.numbers.length > 5 ? ` and ${row.numbers.length - 5} more` : null);
