@@ -1,5 +1,6 @@
 """Runs side by side, and a run as one page to show."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +28,10 @@ def compare_runs(
     """Say which of several runs is best and how sure that is, and which settings differ between them."""
     if report is not None:
         must_not_exist(report, "report", RunError)
-    facts = [read_facts(path) for path in dict.fromkeys(path.resolve() for path in run_dirs)]
-    found = compare(facts, "" if against is None else read_facts(against.resolve()).id)
+    facts = {path: read_facts(path) for path in dict.fromkeys(path.resolve() for path in run_dirs)}
+    if len({run.name for run in facts.values()}) < len(facts):  # those of one table all have its name
+        facts = {path: replace(run, name=path.name) for path, run in facts.items()}
+    found = compare([*facts.values()], "" if against is None else read_facts(against.resolve()).id)
     if report is not None:
         from studio.export.report import report_of_comparison
 

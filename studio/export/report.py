@@ -39,8 +39,8 @@ class Report:
     html: str
 
 
-def report_of_run(run: RunFacts) -> Report:
-    """Everything that a reviewer asks of one run, whatever became of it."""
+def report_of_run(run: RunFacts, with_rows: bool = True) -> Report:
+    """Everything that a reviewer asks of one run, whatever became of it. ``with_rows``: with the texts of rows won and lost."""
     parts = [
         _heading(run),
         _verdict(run),
@@ -48,7 +48,7 @@ def report_of_run(run: RunFacts) -> Report:
         _forgotten(run),
         _curves(run),
         _parts(run),
-        _examples(run),
+        _examples(run, with_rows),
         _data(run),
         _held_out(run),
         _settings(run),
@@ -181,10 +181,10 @@ def _curves(run: RunFacts) -> str:
     return f"<h2>Curves</h2>{_figure('Loss', loss)}{_figure(title, metric)}"
 
 
-def _examples(run: RunFacts) -> str:
+def _examples(run: RunFacts, with_rows: bool) -> str:
     if run.verdict is None:
         return ""
-    if (run.folder.evidence / "meta.json").is_file():
+    if with_rows and (run.folder.evidence / "meta.json").is_file():
         evidence = Evidence(run.folder.evidence)
         won, lost = largest(evidence, MOST_EXAMPLES)
         lists = _rows_of("Where it won most", won, evidence) + _rows_of("Where it lost most", lost, evidence)

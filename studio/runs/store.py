@@ -502,7 +502,7 @@ class Store:
         """One thing that is the viewer's own or shared with the lab. Raises NotFound."""
         with self._reading() as connection:
             row = connection.execute(table.select().where(table.c.id == id, *_seen(table, viewer))).mappings().first()
-        return self.get(table, viewer, id) if row is None else dict(row)
+        return self.get(table, viewer, id) if row is None else dict(row)  # whose own it was hears that it was deleted
 
     def shared_with(self, table: sa.Table, viewer: str) -> list[Row]:
         """What others share with the lab, newest first."""
@@ -626,7 +626,7 @@ class Store:
 
     def put_first(self, owner: str, id: str) -> bool:
         """A waiting run goes before the others of its owner; whether it was waiting."""
-        mine = (RUNS.c.owner == owner, RUNS.c.state == "queued")
+        mine = (RUNS.c.owner == owner, RUNS.c.state == "queued", *_there(RUNS))
         with self._writing() as connection:
             most = connection.scalar(sa.select(sa.func.max(RUNS.c.priority)).where(*mine))
             query = RUNS.update().where(RUNS.c.id == id, *mine).values(priority=(most or 0) + 1)

@@ -13,6 +13,10 @@ window.studio.runNotes = (first) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { leave(true); shown.focus(); }
     } });
   const said = h("small", { class: "fine", role: "status" });
+  if (!run.mine) { // somebody else's, to look at
+    return h("div", { class: "run-about" }, h("div", { class: "tags" }, ...tags.map((name) => h("span", { class: "tag" }, name))),
+      notes ? h("p", { class: "run-notes-text" }, notes) : null);
+  }
   const element = h("div", { class: "run-about" }, h("div", { class: "run-tags" }, chips, input, said), shown, area);
 
   function draw() {
