@@ -34,6 +34,25 @@ def search_and_download(page, server):
         assert any(name.endswith("modules.json") for name in archive.namelist())
 
 
+def take_along(page):
+    """Sizes are compared in the background and drawn, a program is there to copy, and an upload says what it is before it is one."""
+    page.locator("#run-part-takealong > summary").click()
+    expect(page.locator("#take-make-onnx")).to_be_enabled()
+    page.locator("#take-weigh").click()
+    page.locator(".take-choose [data-snippet=curl]").click()
+    expect(page.locator(".take-snippets pre")).to_contain_text(f"{address(page).split('/?')[0]}/v1/embeddings")
+    page.locator("#take-push").click()
+    expect(page.locator(".push-files li").first).to_contain_text("README.md")
+    expect(page.locator(".push-dialog")).to_contain_text("no row of your data")
+    page.locator("#push-name").fill("mine")
+    expect(page.locator("#push-send")).to_be_disabled()
+    page.locator("#push-token").fill("hf_x")
+    expect(page.locator("#push-send")).to_be_enabled()
+    page.locator(".push-dialog").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#take-sizes .plot-container")).to_be_visible(timeout=90_000)
+    expect(page.locator("#take-sizes td.best")).to_have_count(1)
+
+
 def share_by_link(page, server):
     """A demo link is made on the run's page, searched through by somebody who has nothing else, and switched off."""
     page.locator("#run-part-sharing summary").click()
@@ -141,6 +160,7 @@ def test_only_the_highlighted_buttons_lead_from_the_sample_to_a_search(server, o
     expect(page.locator("#run-keyword")).to_contain_text("Keyword search (BM25)")
     assert page.locator("#run-verdict tbody tr").count() >= 3
     search_and_download(page, server)
+    take_along(page)
     share_by_link(page, server)
     address_of_run = page.url
     see_what_was_won_and_lost(page)

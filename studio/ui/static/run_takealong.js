@@ -231,8 +231,8 @@
   /** Asks for a name, a token and who may see it; says what will be uploaded. The token is forgotten when it is sent. */
   async function dialog(run, place, begun) {
     const { hub } = await request(path(run, "takealong"));
-    const name = h("input", { type: "text", id: "push-name", placeholder: "your-name/your-model", autocomplete: "off", spellcheck: "false" });
-    const token = h("input", { type: "password", id: "push-token", autocomplete: "off", placeholder: "hf_..." });
+    const name = h("input", { type: "text", id: "push-name", placeholder: "your-name/your-model", autocomplete: "off", spellcheck: "false", oninput: () => able() });
+    const token = h("input", { type: "password", id: "push-token", autocomplete: "off", placeholder: "hf_...", oninput: () => able() });
     const tick = (id, label, checked = false) => {
       const box = h("input", { type: "checkbox", id, onchange: () => say() });
       box.checked = checked;
@@ -263,6 +263,7 @@
       told.textContent = `${files.length} files, ${total}; ${rows}. ${who}, with the card: the verdict, the name of your dataset, its number of rows and languages, and the settings.`;
       send.textContent = open.box.checked ? "Upload for everybody" : "Upload";
     }
+    const able = () => { send.disabled = !(name.value.trim() && token.value.trim()); };
     async function upload() {
       send.disabled = true;
       wrong.replaceChildren();
@@ -278,6 +279,7 @@
       }
     }
     say();
+    able();
     place.append(box);
     box.showModal();
     name.focus();
