@@ -61,10 +61,10 @@ def main() -> None:
             timed.keep(json.loads(ask("studio.training.timing", folder).splitlines()[-1]))
             guesses = {
                 "guess": estimate(info, prepared.data, config),
-                "timed": estimate(info, prepared.data, config, timed),
+                "timed": estimate(info, prepared.data, config, speeds=timed),
             }
             if arguments.learn and number:
-                guesses["runs"] = estimate(info, prepared.data, config, learnt)
+                guesses["runs"] = estimate(info, prepared.data, config, speeds=learnt)
             begun = time.monotonic()
             ask("studio.worker", folder)
             seconds = time.monotonic() - begun

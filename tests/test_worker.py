@@ -104,7 +104,7 @@ def test_a_run_leaves_a_model_a_verdict_and_an_outcome(run_folder):
     speeds = Speeds(folder.path / "speeds.json")
     speeds.keep(read_json(folder.speed))
     again = estimate(
-        load_info(folder.dataset), load_rows(folder.dataset), make_config(read_json(folder.config)), speeds
+        load_info(folder.dataset), load_rows(folder.dataset), make_config(read_json(folder.config)), speeds=speeds
     )
     assert again.seconds == pytest.approx(outcome["seconds"], rel=0.25)
     # A model that is trained to be cut is judged at each length, on the page and in its card.

@@ -17,7 +17,7 @@ def test_steps_are_timed_once_and_remembered_for_everybody(make_studio, tmp_path
     assert studio.timings.want("ada", dataset.id, config(), work)
     assert not studio.timings.going_on("eve")
     wait_for(lambda: not studio.timings.going_on("ada"), 60)
-    found = estimate(dataset.info, data, config(), studio.timings.speeds)
+    found = estimate(dataset.info, data, config(), speeds=studio.timings.speeds)
     assert found.measured
     assert 0 < found.seconds < 120
     assert not studio.timings.want("ada", dataset.id, config(), work)

@@ -33,7 +33,7 @@ def test_a_few_steps_are_timed_and_the_estimate_is_made_of_them(run_folder, smal
     assert 0 < speed.step_s < 5
     speeds = Speeds(tmp_path / "speeds.json")
     speeds.keep(as_values(speed))
-    found = estimate(info, data, config, speeds)
+    found = estimate(info, data, config, speeds=speeds)
     assert found.measured
     expected = speed.startup_s + found.steps * speed.step_s + speed.judging_s
     # What a teacher takes is reckoned, and comes to it.
