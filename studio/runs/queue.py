@@ -201,9 +201,13 @@ class TrainingLane(Lane):
         super().end(row, state, message, hint)
 
     def _note_use(self, row: Row) -> None:
-        if row["state"] in self.busy and row["device"] is not None:
-            now = time.time()
-            self.store.add_usage(row["owner"], row["device"], now, max(0.0, now - row["started"]))
+        """Count an attempt's time on its device, until it last said anything: the machine may have been off since."""
+        if row["state"] not in self.busy or row["device"] is None:
+            return
+        now, folder = time.time(), RunFolder(self.folder(row))
+        said = [path.stat().st_mtime for path in (folder.events, folder.outcome) if path.exists()]
+        until = min(now, max(said, default=now))
+        self.store.add_usage(row["owner"], row["device"], now, max(0.0, until - row["started"]))
 
     def prepare(self, row: Row) -> None:
         super().prepare(row)

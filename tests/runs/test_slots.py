@@ -11,6 +11,7 @@ from studio.runs import gpus
 from studio.runs.gpus import Gpu, Gpus
 from studio.runs.queue import turns
 from studio.runs.slots import CPU, Device, Devices, expected_starts, place
+from studio.runs.store import RUNS
 from tests.runs.scene import StandIn, config, make_dataset, start_run, wait_for, wait_until_over
 
 
@@ -106,6 +107,16 @@ def test_a_run_is_told_its_gpu_and_waits_while_both_are_taken(make_studio, tmp_p
     wait_until_over(studio, runs[0])
     wait_until_over(studio, light)
     assert studio._store.gpu_seconds("ada", 0) > 0
+
+
+def test_hours_in_which_the_machine_was_off_are_nobody_s(studio, dataset):
+    run = wait_until_over(studio, studio.runs.create("ada", dataset.id, config(), "plain"))
+    hour_ago, ten_minutes_later = time.time() - 3600, time.time() - 3000
+    for name in ("events.jsonl", "outcome.json"):
+        os.utime(run.folder / name, (ten_minutes_later, ten_minutes_later))
+    row = {**studio._store.get(RUNS, "ada", run.id), "state": "running", "started": hour_ago, "device": "gpu:0"}
+    studio.runs._lane._note_use(row)
+    assert studio._store.gpu_seconds("ada", 0) == pytest.approx(600, abs=5)
 
 
 def _visible(folder):
