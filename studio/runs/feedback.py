@@ -162,6 +162,7 @@ class Feedback:
         """
         from studio.training.estimate import row_lengths
 
+        check_may_start(self._store, owner)
         record = self._corpora.see(owner, corpus_id)
         rows = self.rows(owner, corpus_id)
         if not len(rows):

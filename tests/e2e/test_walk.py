@@ -109,6 +109,7 @@ def teach_and_search_again(page):
     until(lambda: run_id(page) != last, 20, "another run")
     assert wait_for_end(page, 240) == "Done"
     page.locator("#run-search").click()
+    expect(page.locator(".search-columns")).to_contain_text("with feedback")
     until(lambda: page.locator("#search-start").is_enabled(), 180, "indexes")
     higher = [ask(page, query).get(wanted, 99) < 14 for query, wanted in before.items()]
     assert sum(higher) >= len(PECULIAR) - 1, "one of them is held out to judge by; the others rank higher"

@@ -65,6 +65,8 @@ window.studio.mountSearch = (element) => {
 
   async function refresh() {
     const mine = ++turn;
+    ready = false; // what was asked before may be of other columns
+    start.disabled = true;
     const answer = await attempt(() => request("/api/corpora"));
     if (!answer || mine !== turn) return;
     known = answer;
@@ -375,6 +377,7 @@ window.studio.mountSearch = (element) => {
   setInterval(() => {
     const now = root.offsetParent !== null;
     if (now && !seen) refresh();
+    if (!now && seen) start.disabled = true; // until it is known how things stand
     seen = now;
   }, 300);
 };
