@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from studio.catalog.designs import DISTIL
-from studio.data.dataset import load_rows
-from studio.errors import HostError, ModelError, NotFound, RunError
+from studio.data.dataset import load_rows, load_slice
+from studio.errors import HostError, ModelError, NotFound, RunError, StudioError
 from studio.evaluation.result import Verdict
 from studio.files import read_json, write_json
 from studio.runs.accounts import check_may_start
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 EXACT_CHECK_ROWS = 100_000
 """Up to so many rows the split is made when a run is asked for, to find out before it waits in the queue."""
+RECKONED_ROWS = 10_000
+"""Memory and time are reckoned from so many first rows: whoever presses Train does not wait for more."""
 ROOM_PER_WEIGHTS = 10
 """Two checkpoints (weights and twice as much for the optimizer), one being written, and the model."""
 UNKNOWN_WEIGHTS_MB = 500
@@ -183,7 +185,7 @@ class Runs:
         own: "OwnTest | None",
     ) -> dict[str, Any]:
         """What a run is reckoned to need: kind of device, memory, time. Raises RunError: no device has enough memory."""
-        from studio.training.estimate import estimate_together, fixed_memory_mb
+        from studio.training.estimate import STARTUP_S, estimate_together, fixed_memory_mb
 
         static = limits(base).layers == 0 and config.precision in ("auto", "fp32")
         needs = {"wants": CPU if static else GPU, "memory_mb": None, "expected_s": None}
@@ -194,11 +196,19 @@ class Runs:
                 f"Training {base.label} needs more than {least / 1000:,.0f} GB of memory; this machine has {most / 1000:,.0f} GB.",
                 hint="Choose a smaller model, or train fewer of its weights (LoRA).",
             )
-        if data is None or any(other.info.rows > EXACT_CHECK_ROWS for other in also):
+        if any(other.info.rows > RECKONED_ROWS for other in also):
             return needs
+        total = dataset.info.rows if data is None else len(data)
+        few = load_slice(dataset.folder, 0, RECKONED_ROWS) if data is None else data.slice(0, RECKONED_ROWS)
         along = [(o.info, load_rows(o.folder)) for o in also]
-        guess = estimate_together(dataset.info, data, config, along, own, self._lane.speeds)
-        return needs | {"memory_mb": guess.memory_mb, "expected_s": guess.seconds}
+        try:
+            guess = estimate_together(dataset.info, few, config, along, own, self._lane.speeds)
+        except StudioError:  # the first rows alone cannot be trained on, such as those of a set with parts of its own
+            return needs
+        most_rows = config.max_train_rows or total
+        times = max(1.0, min(total, most_rows) / max(1, min(len(few), most_rows)))
+        seconds = None if guess.seconds is None else STARTUP_S + times * (guess.seconds - STARTUP_S)
+        return needs | {"memory_mb": guess.memory_mb, "expected_s": seconds}
 
     def list(self, owner: str) -> list[RunRecord]:
         """Newest first."""
