@@ -66,7 +66,7 @@ def walk(page: Page, address: str, folder: Path) -> None:
     page.locator("#run-search").click()
     expect(page.locator("#search-start")).to_be_enabled(timeout=INDEXING_MS)
     page.locator("#search-example-1").click()
-    expect(page.locator(".hits section")).to_have_count(2, timeout=60_000)
+    expect(page.locator(".hits section")).to_have_count(3, timeout=60_000)
     picture("search")
 
 

@@ -12,6 +12,7 @@ window.studio.mountSearch = (element) => {
   let asked = null; // what the hits on the page answer
   let waiting = Boolean(ids.q); // a question in the address is asked as soon as it can be
   let turn = 0;
+  let wanted = ""; // a run that is to be a column as soon as it has a model
 
   const number = (value) => value.toLocaleString("en");
   const source = (id) => known.sources.find((each) => each.id === id);
@@ -75,6 +76,10 @@ window.studio.mountSearch = (element) => {
       ...known.corpora.map((each) => option(each.id, `${each.name} - ${number(each.rows)} texts`)),
       ...known.datasets.map((each) => option(`dataset:${each.id}`, `${each.name} - texts of this dataset`)));
     columns = columns.filter(source);
+    if (wanted && source(`run:${wanted}`)) {
+      if (!columns.includes(`run:${wanted}`)) columns = usual(wanted);
+      wanted = "";
+    }
     if (!columns.length) columns = (ids.columns || "").split(",").filter(source);
     if (!columns.length) columns = usual();
     try {
@@ -87,8 +92,8 @@ window.studio.mountSearch = (element) => {
   }
 
   /** Keywords, the base and the tuned model of the chosen run, or of the newest. */
-  function usual() {
-    const tuned = source(`run:${ids.run}`) || known.sources.find((each) => each.id.startsWith("run:"));
+  function usual(run = ids.run) {
+    const tuned = source(`run:${run}`) || known.sources.find((each) => each.id.startsWith("run:"));
     if (tuned) return ["keyword", `base:${tuned.run}`, tuned.id];
     const base = known.sources.find((each) => each.id.startsWith("model:"));
     return ["keyword", ...(base ? [base.id] : [])];
@@ -362,17 +367,15 @@ window.studio.mountSearch = (element) => {
     window.studio.drawSearchFolds(folds, { detail, columns, source, label, attempt, results, foot, query, isReady: () => ready, complain });
   }
 
-  // Another part of the page has chosen: a run to try, or texts that have just come in.
-  window.addEventListener("studio:chosen", ({ detail: chosen }) => {
-    if (chosen.corpus === (detail ? detail.id : "") && (!chosen.run || columns.includes(`run:${chosen.run}`) || !seen)) return;
-    if (chosen.run && !columns.includes(`run:${chosen.run}`) && chosen.run !== lastRun) {
-      columns = [];
-      ids.columns = "";
-    }
-    lastRun = chosen.run;
-    if (root.offsetParent !== null || chosen.corpus !== (detail ? detail.id : "")) refresh();
-  });
+  // Another part of the page has chosen: a run to try (perhaps one that has no model yet), or texts that have just come in.
   let lastRun = ids.run;
+  window.addEventListener("studio:chosen", ({ detail: chosen }) => {
+    const another = Boolean(chosen.run) && chosen.run !== lastRun;
+    const texts = chosen.corpus !== (detail ? detail.id : "");
+    lastRun = chosen.run;
+    if (another) wanted = chosen.run;
+    if (texts || (another && root.offsetParent !== null)) refresh();
+  });
   let seen = false;
   setInterval(() => {
     const now = root.offsetParent !== null;
