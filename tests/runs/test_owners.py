@@ -42,6 +42,7 @@ PARTS = {
     "documents": Documents,
     "queries": Queries,
     "hub": HubDatasets,
+    "seen": RunSeen,
     "pushes": Pushes,
 }
 OWN_NOTHING = {
@@ -58,6 +59,7 @@ OWN_NOTHING = {
     "documents": {"stage"},
     "queries": {"can_go_on"},
     "hub": {"begin", "latest"},
+    "seen": set(),
     "pushes": {"close"},
 }
 """Methods that make something new, or are not given a thing of a person's by its id."""
