@@ -18,6 +18,7 @@ from studio.runs.hub import HubDatasets
 from studio.runs.pushes import Pushes, Wish
 from studio.runs.queries import Queries
 from studio.runs.searches import Searches
+from studio.runs.seen import RunSeen
 from studio.runs.store import VOTES
 from studio.runs.studio import Studio
 from studio.runs.tidying import Tidying
