@@ -29,7 +29,7 @@ class RunSeen:
 
     def show(self, owner: str, run_id: str) -> SeenOfRun:
         """A second or so when it is asked for first. Raises RunError where no embeddings were recorded."""
-        run = self._runs.get(owner, run_id)
+        run = self._runs.see(owner, run_id)
         folder = RunFolder(run.folder).evidence
         try:
             written = (folder / "meta.json").stat().st_mtime_ns

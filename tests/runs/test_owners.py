@@ -18,6 +18,7 @@ from studio.runs.hub import HubDatasets
 from studio.runs.pushes import Pushes, Wish
 from studio.runs.queries import Queries
 from studio.runs.searches import Searches
+from studio.runs.seen import RunSeen
 from studio.runs.store import VOTES
 from studio.runs.studio import Studio
 from studio.runs.tidying import Tidying
@@ -42,6 +43,7 @@ PARTS = {
     "documents": Documents,
     "queries": Queries,
     "hub": HubDatasets,
+    "seen": RunSeen,
     "pushes": Pushes,
 }
 OWN_NOTHING = {
@@ -58,6 +60,7 @@ OWN_NOTHING = {
     "documents": {"stage"},
     "queries": {"can_go_on"},
     "hub": {"begin", "latest"},
+    "seen": set(),
     "pushes": {"close"},
 }
 """Methods that make something new, or are not given a thing of a person's by its id."""

@@ -1,6 +1,5 @@
 """Test data of one's own judge a run."""
 
-import json
 import signal
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from studio import worker
 from studio.data.dataset import save_dataset
 from studio.errors import DataError
 from studio.evaluation.result import Verdict
+from studio.export.script.write import PARTS
 from studio.files import read_json, write_json
 from studio.training.config import make_config
 from studio.training.estimate import estimate
@@ -52,7 +52,8 @@ def test_a_run_is_judged_on_the_test_data_and_says_so(tmp_path, dataset, exam, e
     asked = set(exam.data["anchor"].to_pylist())
     position = {number: i for i, number in enumerate(data["row"].to_pylist())}
     assert not asked & {data["anchor"][position[number]].as_py() for number in split["train"]}
-    assert json.loads((folder.script / "rows.json").read_text()) == [position[number] for number in split["train"]]
+    made = read_json(folder.script / PARTS)["files"]["train.parquet"]
+    assert made["positions"] == [position[number] for number in split["train"]]
     plan = events_of(folder, "plan")[0]
     assert plan["primary"] == "spearman"
     assert [e["loss"] for e in events_of(folder, "eval")] == [None] * len(events_of(folder, "eval"))  # no such rows
