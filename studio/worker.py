@@ -172,7 +172,9 @@ def explain(error: Exception, folder: RunFolder) -> tuple[Outcome, int]:
         ), 2
     if is_disk_full(error, folder.path):
         return Outcome(
-            "failed", "The disk is full.", "Delete old runs or corpora, then continue the run from its last checkpoint."
+            "failed",
+            "The disk is full.",
+            "Remove old runs or corpora for good, then continue the run from its last checkpoint.",
         ), 1
     error_id = uuid.uuid4().hex[:8]
     logger.error("error id %s", error_id)

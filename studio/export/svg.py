@@ -85,7 +85,7 @@ def interval_chart(intervals: Sequence[Interval], label: str, about: str) -> str
     shown = [one for one in intervals if all(map(math.isfinite, (one.value, one.low, one.high)))]
     if not shown:
         return ""
-    left, height = 230, LINE_HEIGHT * len(shown) + 52
+    left, height = 264, LINE_HEIGHT * len(shown) + 52
     marks = ticks(min(0.0, *(one.low for one in shown)), max(0.0, *(one.high for one in shown)))
     across = _scale(marks[0], marks[-1], left, WIDTH - 70)
     parts = []

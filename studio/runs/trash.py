@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from studio.errors import NotFound
+from studio.recent import Recent
 from studio.runs.indexes import Indexes, tuned_key
 from studio.runs.records import when
 from studio.runs.store import DATASETS, RUNS, Row, Store
@@ -47,6 +48,7 @@ class Trash:
         self._indexes = indexes
         self._supervisor = supervisor
         self.days = days
+        self._sizes: Recent[str, float] = Recent(1000)
         self._kinds = {"run": (RUNS, workspace.runs), "dataset": (DATASETS, workspace.datasets)}
         self._and_remove: dict[str, Callable[[Row], None]] = {"run": self._of_run, "dataset": self._of_dataset}
 
@@ -54,7 +56,7 @@ class Trash:
         """Deleted last first."""
         found = [
             Deleted(
-                kind, row["id"], row["name"], row.get("dataset_name", ""), _size(folder / row["id"]),
+                kind, row["id"], row["name"], row.get("dataset_name", ""), self._size(folder / row["id"]),
                 when(row["deleted"]), when(row["deleted"] + self.days * DAY_S),
             )
             for kind, (table, folder) in self._kinds.items()
@@ -65,6 +67,7 @@ class Trash:
     def bring_back(self, owner: str, kind: str, id: str) -> None:
         """Undo a deletion: a run is in its old state again, one that waited at its old place. Raises NotFound."""
         table, _ = self._known(kind)
+        self._sizes.forget(lambda known: known == id)
         if not self._store.bring_back(table, owner, id):
             self._store.get(table, owner, id)  # it is there: somebody else was quicker
         self._supervisor.wake()
@@ -86,6 +89,10 @@ class Trash:
         """Remove what was deleted long enough ago, and what was given up and is still there."""
         for kind, (table, _) in self._kinds.items():
             self._remove(kind, self._store.give_up(table, before=time.time() - self.days * DAY_S))
+
+    def _size(self, folder: Path) -> float:
+        """Looked at once: what was deleted does not change."""
+        return self._sizes.get(folder.name, lambda: size_mb(path for path in folder.rglob("*") if path.is_file()))
 
     def _remove(self, kind: str, rows: Sequence[Row]) -> None:
         table, folder = self._kinds[kind]
@@ -109,7 +116,3 @@ class Trash:
         if kind not in self._kinds:
             raise NotFound("There is no such thing that could have been deleted.")
         return self._kinds[kind]
-
-
-def _size(folder: Path) -> float:
-    return size_mb(path for path in folder.rglob("*") if path.is_file())

@@ -129,7 +129,8 @@ class Workspace:
             raise HostError(
                 f"The disk is too full for {what}: about {needed_mb + SPARE_MB:,.0f} MB are needed, "
                 f"{free_mb:,.0f} MB are free in {self.path}.",
-                hint="Delete runs that are not needed any more, or make room on the disk.",
+                hint="Delete runs that are not needed any more and remove them for good ('Deleted runs' on the Runs tab), or make "
+                "room on the disk.",
             )
 
 

@@ -715,7 +715,7 @@ def check_room(folder: RunFolder, loss: nn.Module, model: SentenceTransformer, c
     if free < needed:
         raise HostError(
             f"The disk has {free / 1e6:,.0f} MB left; this training needs {needed / 1e6:,.0f} MB.",
-            hint="Delete old runs or corpora, or choose a smaller base model.",
+            hint="Remove old runs or corpora for good, or choose a smaller base model.",
         )
 
 
