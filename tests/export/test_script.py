@@ -1,6 +1,7 @@
 """The script of a run makes the run's model, without the studio: one of each kind of run."""
 
 import ast
+import json
 import os
 import shutil
 import subprocess
@@ -89,6 +90,14 @@ def little_memory(monkeypatch, rows: int) -> None:
     monkeypatch.setattr(Trainer, "compute_loss", compute)
 
 
+def without_dropout(model: Path, out: Path) -> str:
+    """A copy of the model that portions and whole batches train alike: they draw other masks."""
+    config = json.loads((shutil.copytree(model, out) / "config.json").read_text())
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (out / "config.json").write_text(json.dumps(config))
+    return str(out)
+
+
 @pytest.fixture
 def finished(run_folder, dataset, small_bert, tmp_path):  # noqa: F811
     """finished(name of a case) -> folder of the run and the folder of its unpacked script."""
@@ -97,6 +106,8 @@ def finished(run_folder, dataset, small_bert, tmp_path):  # noqa: F811
         values, format, *others = CASES[name]
         values = {**STOCK, "base_model": str(small_bert()), **values}
         values |= {key: str(small_bert(48)) for key, value in values.items() if value == "SECOND"}
+        if "memory" in name:
+            values["base_model"] = without_dropout(Path(values["base_model"]), tmp_path / "still")
         number = len(list(tmp_path.iterdir()))
         folder = run_folder(values, format, 44, name=f"run{number}")
         for at, other in enumerate(others, 1):
@@ -160,7 +171,9 @@ def test_every_kind_of_run_has_a_script_that_makes_its_model(finished, small_ber
         assert ours.similarity_fn_name == theirs.similarity_fn_name, name
         vectors = [model.encode(TEXTS, normalize_embeddings=True) for model in (ours, theirs)]
         far[name] = float(np.abs(vectors[0] - vectors[1]).max())
-    assert max(far.values()) < TOLERANCE, {name: value for name, value in far.items() if value >= TOLERANCE}
+    # Gradients of portions differ from those of whole batches by rounding, which Adam makes more of.
+    wrong = {name: value for name, value in far.items() if value >= (1e-3 if "memory" in name else TOLERANCE)}
+    assert not wrong
 
 
 def test_the_cases_hold_every_way_in_which_rows_reach_a_loss():

@@ -10,7 +10,6 @@ from studio.data.rows import label_count
 from studio.export.script.model import Places, guide_of
 from studio.export.script.page import Page, Raw
 from studio.export.script.rows import configs_of
-from studio.training import portions
 from studio.training.config import TrainConfig
 from studio.training.objective import loss_call, modifier_arguments
 from studio.training.parts import FIRST
@@ -56,9 +55,6 @@ def _lines(
         outer = getattr(losses, f"{MODIFIER[config.modifier].id}Loss")
         given = _told(outer, modifier_arguments(done.model, config))
         lines.append(f"loss = {page.call(f'losses.{outer.__name__}', 'model', 'loss', **given)}")
-    if done.portion is not None and "mini_batch_size" not in inspect.signature(kind.__init__).parameters:
-        _write_portions(page)
-        lines.append(f"loss = InPortions(loss, {done.portion})  # as the run did, for memory was short")
     last = lines[-1]
     if last.startswith("loss = ") and "#" not in last:
         return [*lines[:-1], f"return {last.removeprefix('loss = ')}"]
@@ -73,11 +69,3 @@ def _told(kind: type, arguments: dict[str, Any]) -> dict[str, Any]:
         for name, value in arguments.items()
         if (isinstance(value, int | float) and not isinstance(value, bool)) or value != defaults.get(name)
     }
-
-
-def _write_portions(page: Page) -> None:
-    page.use("collections.abc", "Iterable")
-    page.use("sentence_transformers.base.losses.gradcache", "CachedLossMixin")
-    page.use("torch")
-    page.use("torch", "Tensor", "nn")
-    page.take_over(portions.model_of, portions.InPortions)

@@ -60,7 +60,7 @@ def _notes(done: Trained) -> list[str]:
         )
     if done.portion is not None:
         notes.append(
-            "Memory was short, so the run computed its batches in portions, perhaps not from the first step on; here all "
-            "are. Without dropout it comes to the same, with dropout the masks differ."
+            "Memory was short, so the run computed its batches in portions. Here they are computed whole, unless the loss "
+            "has portions of its own: the same loss and gradient, but where a model has dropout its masks differ."
         )
     return notes
