@@ -532,8 +532,8 @@ def test_a_bug_has_an_id_and_no_traceback(monkeypatch, capsys, tmp_path):
     def broken(*_: object) -> None:
         raise RuntimeError("inner words")
 
-    monkeypatch.setattr(cli, "_open_table", broken)
-    monkeypatch.setattr(cli.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("studio.cli.tables.open_table", broken)
+    monkeypatch.setattr("studio.cli.base.tempfile.gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["sentence-studio", "check", "x.csv", "--anchor", "a"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
