@@ -28,6 +28,7 @@ def test_a_sweep_is_queued_as_runs_says_what_mattered_and_its_winner_fills_the_f
     choose(page, "train-base-model", "WordLlama")
     until(lambda: page.locator("#train-learning-rate input").input_value() == "0.02", 20, "the model's learning rate")
     page.locator("#train-sweep button").first.click()
+    page.wait_for_timeout(800)  # the fold makes its fields as it opens; what is typed into them meanwhile is lost
     epochs = page.locator("#sweep-epochs input")
     epochs.fill("1, 3")
     epochs.blur()

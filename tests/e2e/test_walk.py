@@ -92,7 +92,8 @@ def ask(page, query):
 
 def teach_and_search_again(page):
     """Round the loop: search, say what should be first, train with that, and it ranks higher."""
-    page.locator("#tab-search-button").click()
+    page.locator("#run-search").click()
+    until(lambda: page.locator("#search-start").is_enabled(), 60, "indexes")
     page.locator("#search-options > summary").click()
     page.locator("#search-options").get_by_label("Hits").select_option("20")
     before = {}
