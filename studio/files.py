@@ -1,5 +1,6 @@
-"""Small files, written whole or not at all."""
+"""Small files, written whole or not at all; what a file holds, as a hash."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -24,3 +25,9 @@ def read_json(path: Path, default: Any = None) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return default
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

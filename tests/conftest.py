@@ -15,6 +15,7 @@ os.environ.update(
 import atexit
 import importlib.util
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -70,3 +71,25 @@ def static_model():
     from studio.training.model import build_model
 
     return build_model(make_config({"base_model": "wordllama-l2-supercat-256", "learning_rate": 2e-2}))
+
+
+@pytest.fixture
+def mount_disk(tmp_path):
+    """mount_disk(size_mb) -> a file system of that size; only where one may be mounted."""
+    place = tmp_path / "disk"
+    mounted = []
+
+    def mount(size_mb: int) -> Path:
+        place.mkdir()
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(place)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for each in mounted:
+        subprocess.run(["umount", "-l", str(each)], check=True)

@@ -12,7 +12,7 @@ from studio.catalog.models import MODEL
 from studio.data.dataset import DatasetInfo, load_info
 from studio.errors import RunError
 from studio.evaluation.result import MetricResult, Verdict
-from studio.files import read_json
+from studio.files import read_json, sha256_of
 from studio.recent import Recent
 from studio.training.config import TrainConfig, make_config
 from studio.training.folder import RunFolder
@@ -177,12 +177,7 @@ def _label(base_model: str) -> str:
 
 def _digest(path: Path) -> str:
     """Names a file's content. Runs of one dataset have its file by a hard link: it is read once for all of them."""
-
-    def read() -> str:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
-    return _digests.get(_stamp(path), read)
+    return _digests.get(_stamp(path), lambda: sha256_of(path))
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 
 from studio.errors import SearchError
-from studio.files import read_json, write_json
+from studio.files import read_json, sha256_of, write_json
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -311,8 +311,7 @@ def model_hash(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _file_hash(file: Path, size: int, changed_ns: int) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    return sha256_of(file)
 
 
 def _same(there: dict, meta: IndexMeta) -> bool:

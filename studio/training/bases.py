@@ -5,7 +5,6 @@ form of another base (``static-of:...``). Packaged models are found without runn
 pickles and code that comes with a model could do anything on this machine.
 """
 
-import hashlib
 import importlib.util
 import json
 import math
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from studio.catalog.designs import DESIGN, DISTIL, DISTILLED_LEARNING_RATE, DISTILLED_WIDTH, NEW, WINDOWS, Design
 from studio.catalog.models import DEFAULT_MODEL, MODEL, MODELS, BaseModel
 from studio.errors import ModelError
+from studio.files import sha256_of
 
 if TYPE_CHECKING:
     from studio.training.config import TrainConfig
@@ -438,8 +438,7 @@ def _package_file(record: BaseModel, path: str) -> Path | None:
 
 @lru_cache(maxsize=32)
 def _sha256(path: Path, mtime_ns: int, size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def _read(path: Path) -> Any:

@@ -5,13 +5,12 @@ written aside, the manifest last, everything flushed, then renamed into place: a
 manifest agrees is whole. The stock Trainer would resume from half of one without a word.
 """
 
-import hashlib
 import os
 import re
 import shutil
 from pathlib import Path
 
-from studio.files import read_json, write_json
+from studio.files import read_json, sha256_of, write_json
 
 KEEP = 2
 MANIFEST = "manifest.json"
@@ -27,7 +26,9 @@ def seal(written: Path, checkpoints: Path, fingerprint: str) -> Path:
     files = sorted(path for path in written.rglob("*") if path.is_file() and path.name != MANIFEST)
     for path in files:
         _flush(path)
-    entries = {str(path.relative_to(written)): {"size": path.stat().st_size, "sha256": _sha256(path)} for path in files}
+    entries = {
+        str(path.relative_to(written)): {"size": path.stat().st_size, "sha256": sha256_of(path)} for path in files
+    }
     write_json(written / MANIFEST, {"fingerprint": fingerprint, "files": entries})
     for folder in {path.parent for path in files} | {written}:
         _flush(folder)
@@ -80,14 +81,9 @@ def _problem(path: Path, fingerprint: str) -> str | None:
         file = path / name
         if not file.is_file():
             return f"{name} is missing"
-        if file.stat().st_size != entry["size"] or _sha256(file) != entry["sha256"]:
+        if file.stat().st_size != entry["size"] or sha256_of(file) != entry["sha256"]:
             return f"{name} is damaged"
     return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import threading
 import time
 
@@ -71,17 +70,8 @@ def test_a_database_that_another_program_holds_is_said_and_the_supervisor_goes_o
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 600 MB; only where one may be mounted."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", str(place)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def small_disk(mount_disk):
+    return mount_disk(600)
 
 
 def test_a_full_disk_is_said_loses_nothing_and_goes_on_once_there_is_room(small_disk, settings, tmp_path):

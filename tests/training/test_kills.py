@@ -107,17 +107,8 @@ def test_a_real_memory_limit_makes_smaller_portions_and_no_dead_run(heavy_folder
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 200 MB; only where one may be mounted."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(place)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def small_disk(mount_disk):
+    return mount_disk(200)
 
 
 def fill(disk: Path, left: int) -> None:
